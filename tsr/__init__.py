@@ -1,0 +1,13 @@
+__version__ = "0.1.0"
+
+# `import tsr` is quick: what is named here is fetched from its module at first use (PEP 562).
+_HOMES = dict(Upscaler='evaluation', evaluate='evaluation', MultiTrainer='training', TrainConfig='training',
+              MultiVideoDataset='data', load_model='model', TSRError='video', probe='video', read_frames='video')
+__all__ = list(_HOMES)
+
+def __getattr__(name):
+    if name not in _HOMES: raise AttributeError(f"module 'tsr' has no attribute {name!r}")
+    from importlib import import_module
+    return getattr(import_module(f'tsr.{_HOMES[name]}'), name)
+
+def __dir__(): return sorted([*globals(), *_HOMES])
