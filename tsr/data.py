@@ -18,6 +18,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch.utils.data import Dataset
+from tqdm.auto import tqdm
 
 from .video import TSRError, probe, read_frames, write_frames
 
@@ -149,7 +150,7 @@ def decoded_frames(
         part = file.with_suffix(f'.{os.getpid()}.part')
         try:
             with open(part, 'wb') as f:
-                for frame in read_frames(path, size=size): f.write(frame.image)
+                for frame in read_frames(path, size=size): f.write(np.ascontiguousarray(frame.image))
             os.replace(part, file)
         finally: part.unlink(missing_ok=True)
     return np.memmap(file, np.uint8, 'r').reshape(-1, height, width, 3)
@@ -222,7 +223,7 @@ class MultiVideoDataset(Dataset):
         self.patch, self.patches_per_window, self.augment = patch, patches_per_window if patch else 1, augment
         self.training, self.seed, self.epoch = training, seed, 0
         self.frames, self.sizes, self.spans = [], [], []
-        for path in self.videos:
+        for path in tqdm(self.videos, desc='opening videos', unit='video', leave=False, delay=2):
             info = probe(path)
             (width, height), self.scale = truth_size(info.width, info.height, scale, low_res, high_res, path)
             small = int(height / self.scale), int(width / self.scale)

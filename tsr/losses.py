@@ -59,25 +59,24 @@ def psnr(
 # %% ../nbs/03_losses.ipynb #6b6abf84
 def _gaussian(size=11, sigma=1.5):
     "A row of a Gaussian window (size,)"
-    return torch.exp(-(torch.arange(size) - size // 2).double().square() / (2 * sigma**2))
+    w = torch.exp(-(torch.arange(size) - size // 2).double().square() / (2 * sigma**2))
+    return w / w.sum()
 
 # name -> (one row of the window, what turns the population's variances into those used)
-WINDOWS = {'gaussian': (_gaussian(), 1), 'uniform7': (torch.ones(7).double(), 49 / 48)}
+WINDOWS = {'gaussian': (_gaussian(), 1), 'uniform7': (torch.full((7,), 1 / 7, dtype=torch.float64), 49 / 48)}
 C1, C2 = .01**2, .03**2  # (K1 L)^2 and (K2 L)^2 with the range L = 1
 
 # %% ../nbs/03_losses.ipynb #326602d3
 def _ssim_map(x, y, row, factor):
     "SSIM at each place where the whole window fits (B, C, h, w)"
-    s, d = x + y, x - y
+    s, d = x + y - 1, x - y  # sum and difference; the sum around 0, where float32 is finest
     maps = torch.cat([s, d, s * s, d * d], 1).contiguous(memory_format=torch.channels_last)  # (B, 4C, H, W)
     n = maps.shape[1]
-    row = row.to(maps.dtype)
-    w = row.to(maps.device).expand(n, 1, 1, -1)
-    sums = F.conv2d(F.conv2d(maps, w.mT, groups=n), w, groups=n)
-    s, d, ss, dd = (sums / row.double().sum()**2).chunk(4, 1)
-    s, d = s * s, d * d
-    ss, dd = factor * (ss - s), factor * (dd - d)
-    return (1 - 2 * d / (s + d + 2 * C1)) * (1 - 2 * dd / (ss + dd + 2 * C2))
+    w = row.to(maps).expand(n, 1, 1, -1)
+    s, d, ss, dd = F.conv2d(F.conv2d(maps, w.mT, groups=n), w, groups=n).chunk(4, 1)
+    vs, vd = factor * (ss - s * s), factor * (dd - d * d)
+    ms, md = (s + 1)**2, d**2
+    return (1 - 2 * md / (ms + md + 2 * C1)) * (1 - 2 * vd / (vs + vd + 2 * C2))
 
 # %% ../nbs/03_losses.ipynb #a9ff3886
 def ssim(

@@ -106,21 +106,21 @@ class Callback:
 
 class Progress(Callback):
     "A bar for each epoch, with the rate, the time left, and the gain so far."
-    def on_start(self, trainer): self.bar, self.gain = None, ''
+    def on_start(self, trainer): self.bar, self.shown, self.gain = None, None, ''
 
     def on_batch(self, trainer):
-        if self.bar is None:
-            name = f'epoch {trainer.epoch + 1}' + (f'/{trainer.epochs}' if trainer.epochs else '')
-            self.bar = tqdm(total=trainer.batches, initial=trainer.batch - 1, desc=name if trainer.phase == 'train' else 'validation', leave=False)
+        if self.shown != (trainer.epoch, trainer.phase):
+            self.close()
+            name = 'validation' if trainer.phase == 'validate' else f'epoch {trainer.epoch + 1}' + (f'/{trainer.epochs}' if trainer.epochs else '')
+            self.bar, self.shown = tqdm(total=trainer.batches, initial=trainer.batch - 1, desc=name, leave=False), (trainer.epoch, trainer.phase)
+        numbers = ' '.join(f'{k} {v:.4g}' for k, v in trainer.metrics.items())
+        self.bar.set_postfix_str(f'{numbers}{self.gain} | {trainer.progress:.0%} of all', refresh=False)
         self.bar.update()
-        self.bar.set_postfix_str(' '.join(f'{k} {v:.4g}' for k, v in trainer.metrics.items()) + f'{self.gain} {trainer.progress:.0%}')
-        if trainer.batch >= trainer.batches: self.close()
 
     def on_epoch(self, trainer): self.gain = f' | gain {trainer.row["gain_psnr"]:+.2f} dB'
     def on_end(self, trainer): self.close()
     def close(self):
         if self.bar is not None: self.bar.close()
-        self.bar = None
 
 class Log(Callback):
     "Each epoch's numbers as a line of `metrics.csv` in the run's directory."
@@ -214,7 +214,7 @@ class Validator:
         out = model(window)
         truth = middle(truth, out.shape[-2:])
         score = lambda x: [m(x.clamp(0, 1).mul(255).round().div(255), truth, crop=8).item() for m in (psnr, ssim)]
-        if i not in self.baseline: self.baseline[i] = score(middle(self.bicubic(window), out.shape[-2:]))
+        if i not in self.baseline: self.baseline[i] = score(middle(self.bicubic(window[:, self.data.frames_back:][:, :1]), out.shape[-2:]))
         (p, s), (p0, s0) = score(out), self.baseline[i]
         return dict(loss=self.loss(out, truth).item(), psnr=p, ssim=s, gain_psnr=p - p0, gain_ssim=s - s0)
 
@@ -329,6 +329,8 @@ class MultiTrainer:
         elif state.exists(): raise TSRError(f'{self.out}: holds a training already: resume it, or name another folder')
         (self.out/'epochs').mkdir(parents=True, exist_ok=True)
         (self.out/'config.json').write_text(json.dumps(asdict(self.config), indent=1))
+        self.data = [self.dataset(videos, self.part, patch=self.config.patch, patches_per_window=self.config.patches_per_window,
+                                  augment=self.config.augment) for videos in self.groups]
         self.stopping, self.clock, self.saved = False, time.monotonic() - self.elapsed, self.elapsed
         self.notify('on_start')
         try:
@@ -340,9 +342,7 @@ class MultiTrainer:
 
     def run_epoch(self):
         "Train on every window of the group, then validate and save."
-        group = int(self.progress * len(self.groups))
-        data = self.dataset(self.groups[group], self.part, patch=self.config.patch,
-                            patches_per_window=self.config.patches_per_window, augment=self.config.augment)
+        data = self.data[int(self.progress * len(self.groups))]
         data.epoch = self.epoch
         order = make_batches(data, self.config.batch_size, (self.config.seed, self.epoch))
         self.batches, self.phase, self.sums = len(order), 'train', getattr(self, 'sums', None) or defaultdict(float)
