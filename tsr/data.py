@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['KERNELS', 'DOWNSCALES', 'VIDEO_SUFFIXES', 'MARGIN', 'SCENES', 'SHOW', 'TRAIN', 'to_float', 'to_bytes',
-           'resize_weights', 'resize', 'low_resolution', 'window_indices', 'find_videos', 'cache_dir', 'decoded_frames',
-           'truth_size', 'random_span', 'scaled', 'within', 'MultiVideoDataset', 'picture', 'hang', 'camera', 'view',
-           'film', 'make_sample', 'clips']
+           'resize_weights', 'resize', 'low_resolution', 'window_indices', 'stream_windows', 'find_videos', 'cache_dir',
+           'decoded_frames', 'truth_size', 'read_pairs', 'random_span', 'scaled', 'within', 'MultiVideoDataset',
+           'picture', 'hang', 'camera', 'view', 'film', 'make_sample', 'clips']
 
 # %% ../nbs/01_data.ipynb #6c5371b0
 import hashlib, os, shutil
+from collections import deque
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -107,6 +108,22 @@ def window_indices(
     "Which frames a window holds; the clip's first and last frame repeat beyond its ends."
     return [min(max(j, 0), n - 1) for j in range(i - frames_back, i + frames_forward + 1)]
 
+# %% ../nbs/01_data.ipynb #9544e7ca
+def stream_windows(
+    frames, # iterable of anything
+    frames_back=1, # neighbours before
+    frames_forward=1 # neighbours after
+): # iterator of lists of frames_back + 1 + frames_forward items, as many as came in
+    "The window of each frame of a stream."
+    size, item = frames_back + 1 + frames_forward, None
+    window = deque(maxlen=size)
+    for item in frames:
+        window.extend([item] if window else [item] * (frames_back + 1))
+        if len(window) == size: yield list(window)
+    for _ in range(frames_forward if window else 0):
+        window.append(item)
+        if len(window) == size: yield list(window)
+
 # %% ../nbs/01_data.ipynb #692861e9
 VIDEO_SUFFIXES = {'.mp4', '.mkv', '.mov', '.avi', '.webm', '.m4v', '.ts', '.mpg', '.mpeg', '.wmv', '.flv', '.gif'}
 
@@ -173,6 +190,20 @@ def truth_size(
     width, height = (n // scale.numerator * scale.numerator for n in (width, height))
     if not width or not height: raise TSRError(f'{name}: too small for a scale of {scale}')
     return (width, height), scale
+
+# %% ../nbs/01_data.ipynb #059f6234
+def read_pairs(
+    path, # of a video
+    scale=2, low_res=None, high_res=None, # as in `truth_size`
+    downscale='area' # a name in `DOWNSCALES`
+): # iterator of (small (C, h, w), large (C, H, W)), floats in [0, 1]
+    "The frames of a video with their small sides, as a stream."
+    info = probe(path)
+    (width, height), scale = truth_size(info.width, info.height, scale, low_res, high_res, path)
+    size = None if high_res is None else (round(info.width * high_res / info.height), high_res)
+    for frame in read_frames(path, size=size):
+        large = to_float(frame.image[:height, :width])
+        yield low_resolution(large, (int(height / scale), int(width / scale)), downscale), large
 
 # %% ../nbs/01_data.ipynb #449553f8
 MARGIN = 4 # small pixels around a patch
