@@ -242,7 +242,7 @@ class MultiVideoDataset(Dataset):
         scale=2, # large / small; each video at its own size is the truth
         low_res=None, high_res=None, # instead of `scale`: lines of the small and of the large side
         downscale='area', # how the small side is made: a name in `DOWNSCALES`, or several to pick from at random
-        patch=None, # side of a random square, in small pixels; None: whole frames
+        patch=0, # side of a random square, in small pixels; 0: whole frames
         patches_per_window=1, # random squares that each window gives in one epoch
         augment=False, # flips, quarter turns and time reversal at random
         part=(0., 1.), # share of each video's frames, from and to, that is used

@@ -174,7 +174,7 @@ class Upscaler:
         return dict(frames=count, seconds=seconds, fps=count / seconds, width=size[0], height=size[1])
 
 # %% ../nbs/05_evaluation.ipynb #3a44c504
-METRICS = ('psnr', 'ssim', 'qm', 'psnr_y', 'ssim_y')
+METRICS = ('psnr', 'ssim', 'psnr_y', 'ssim_y')
 BASELINES = (*INTERPOLATIONS, 'linear') # what needs no network
 
 def score(
@@ -182,10 +182,10 @@ def score(
     truth, # (B, C, H, W)
     crop=8 # pixels left out at each side
 ): # dict of floats, by the names in METRICS
-    "PSNR, SSIM and QM in RGB, PSNR and SSIM in luma, of what a file would hold."
+    "PSNR and SSIM, in RGB and in luma, of what a file would hold."
     out = out.clamp(0, 1).mul(255).round().div(255)
     p, s, py, sy = (f(out, truth, crop=crop, channel=c).item() for c in ('rgb', 'y') for f in (psnr, ssim))
-    return dict(psnr=p, ssim=s, qm=float(qm(p, s)), psnr_y=py, ssim_y=sy)
+    return dict(psnr=p, ssim=s, psnr_y=py, ssim_y=sy)
 
 @torch.inference_mode()
 def score_video(
@@ -240,7 +240,7 @@ def evaluate(
         for path in paths:
             table = score_video(made, path, every, crop, device.type, bar, scale=scale, low_res=low_res, high_res=high_res, downscale=downscale)
             mean = table.groupby('model', sort=False).agg({**{m: 'mean' for m in METRICS}, 'milliseconds': 'median', 'frame': 'count'})
-            tables.append(mean.rename(columns=dict(frame='frames')).reset_index().assign(video=path.stem))
+            tables.append(mean.rename(columns=dict(frame='frames')).reset_index().assign(video=path.stem, qm=qm(mean.psnr.values, mean.ssim.values)))
     df = pd.concat(tables, ignore_index=True)
     df.attrs = dict(every=every, crop=crop, scale=float(ratio), downscale=downscale, device=str(device), threads=torch.get_num_threads(),
                     baselines=names, strongest=strongest(df, names))
@@ -253,11 +253,11 @@ def strongest(df, names):
 
 def with_gains(df):
     "Add each metric's gain over bicubic (`gain_*`) and over the strongest baseline (`beyond_*`)."
-    at = df.set_index(['video', 'model'])
+    at, columns = df.set_index(['video', 'model']), [*METRICS, 'qm']
     for prefix, rival in (('gain', 'bicubic'), ('beyond', df.attrs['strongest'])):
         rival = at.xs(rival, level='model')
-        for m in METRICS: df[f'{prefix}_{m}'] = df[m] - df.video.map(rival[m])
-    return df[['video', 'model', 'frames', *METRICS, *(f'{p}_{m}' for p in ('gain', 'beyond') for m in METRICS), 'milliseconds']]
+        for m in columns: df[f'{prefix}_{m}'] = df[m] - df.video.map(rival[m])
+    return df[['video', 'model', 'frames', *columns, *(f'{p}_{m}' for p in ('gain', 'beyond') for m in columns), 'milliseconds']]
 
 # %% ../nbs/05_evaluation.ipynb #dcee9cae
 def summary_table(

@@ -68,13 +68,15 @@ C1, C2 = .01**2, .03**2
 # %% ../nbs/03_losses.ipynb #326602d3
 def _ssim_map(x, y, row, factor):
     "SSIM at each place where the whole window fits (B, C, h, w)"
-    s, d = x + y - 1, x - y  # the sum is kept around 0, where float32 is finest
+    s, d = x + y, x - y
+    c = s.detach().mean((2, 3), keepdim=True)  # variances do not change with it, and float32 is finest around 0
+    s = s - c
     maps = torch.cat([s, d, s * s, d * d], 1).contiguous(memory_format=torch.channels_last)  # (B, 4C, H, W)
     n = maps.shape[1]
     w = row.to(maps).expand(n, 1, 1, -1)
     s, d, ss, dd = F.conv2d(F.conv2d(maps, w.mT, groups=n), w, groups=n).chunk(4, 1)
     vs, vd = factor * (ss - s * s), factor * (dd - d * d)
-    ms, md = (s + 1)**2, d**2
+    ms, md = (s + c)**2, d**2
     return (1 - 2 * md / (ms + md + 2 * C1)) * (1 - 2 * vd / (vs + vd + 2 * C2))
 
 # %% ../nbs/03_losses.ipynb #a9ff3886

@@ -8,7 +8,7 @@ __all__ = ['OPTIMIZERS', 'SCHEDULES', 'knob', 'TrainConfig', 'split_videos', 'le
            'Validator', 'make_batches', 'report_name', 'MultiTrainer', 'stop_on_interrupt']
 
 # %% ../nbs/04_training.ipynb #83183867
-import csv, json, math, signal, subprocess, threading, time
+import csv, json, math, shutil, signal, subprocess, threading, time
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
@@ -25,7 +25,7 @@ from tqdm.auto import tqdm
 
 from .data import MultiVideoDataset, find_videos, truth_size
 from .losses import LOSSES, psnr, qm, ssim
-from .model import ARCHITECTURES, Interpolation, load_model, new_model, save_model
+from .model import ARCHITECTURES, WEIGHTS, Interpolation, load_model, new_model, save_model
 from .video import TSRError
 
 # %% ../nbs/04_training.ipynb #f6ab181d
@@ -45,7 +45,7 @@ class TrainConfig:
     low_res: int | None = knob(None, 'lines of the small side, instead of scale (the report: 360)')
     high_res: int | None = knob(None, 'lines of the large side (the report: 720)')
     downscale: str = knob('area', 'how the small side is made: area, bicubic, lanczos, or several joined by +')
-    patch: int | None = knob(48, 'side of the training squares in small pixels, several receptive fields wide; None: whole frames')
+    patch: int = knob(48, 'side of the training squares in small pixels, several receptive fields wide; 0: whole frames')
     patches_per_window: int = knob(8, 'squares that each window gives in an epoch: a frame holds far more than one')
     augment: bool = knob(True, 'flips, quarter turns, time reversal: sixteen times the data for nothing')
     batch_size: int = knob(16, 'examples a step; small networks gain little from more')
@@ -185,10 +185,12 @@ def middle(
     y, x = ((n - m) // 2 for n, m in zip(truth.shape[-2:], size))
     return truth[..., y:y + size[0], x:x + size[1]]
 
-def commit(): # short hash of this package's git commit, or None outside of a checkout
-    "Which code this is."
-    done = subprocess.run(['git', 'describe', '--always', '--dirty'], cwd=Path(__file__).parent, capture_output=True, text=True)
-    return done.stdout.strip() or None
+def commit(): # short hash, with '-dirty' if the package's files were changed since; None outside of a checkout
+    "Which code this is: the last commit that touched the package."
+    if not shutil.which('git'): return None
+    git = lambda *args: subprocess.run(['git', *args, '--', '.'], cwd=WEIGHTS.parent, capture_output=True, text=True).stdout.strip()
+    found = git('log', '-1', '--format=%h')
+    return found + ('-dirty' if git('status', '--porcelain', '-uno') else '') if found else None
 
 # %% ../nbs/04_training.ipynb #862cda4f
 class Validator:
@@ -404,7 +406,7 @@ class MultiTrainer:
         self.saved = self.elapsed
         net = self.accelerator.unwrap_model(self.net)
         save_state(self.out/'state.safetensors',
-                   dict(epoch=self.epoch, batch=self.batch, step=self.step, elapsed=self.elapsed, best=self.best, history=self.history,
+                   dict(epoch=self.epoch, batch=self.batch, batches=self.batches, step=self.step, elapsed=self.elapsed, best=self.best, history=self.history,
                         sums=self.sums, averaged=int(self.average.n_averaged) if self.average else 0, config=asdict(self.config)),
                    net=net.state_dict(), average=self.model.state_dict() if self.average else {}, optimizer=optimizer_tensors(self.optimizer))
 
@@ -418,7 +420,7 @@ class MultiTrainer:
             self.average.module.load_state_dict(groups['average'])
             self.average.n_averaged.fill_(scalars['averaged'])
         restore_optimizer(self.optimizer.optimizer, groups['optimizer'])
-        for k in ('epoch', 'batch', 'step', 'elapsed', 'best', 'history'): setattr(self, k, scalars[k])
+        for k in ('epoch', 'batch', 'batches', 'step', 'elapsed', 'best', 'history'): setattr(self, k, scalars[k])
         self.sums = defaultdict(float, scalars['sums'] or {})
         self.row = self.history[-1] if self.history else {}
 
