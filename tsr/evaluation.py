@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['METRICS', 'BASELINES', 'run_ahead', 'pick_device', 'remember', 'side_by_side', 'Upscaler', 'score', 'score_video',
-           'evaluate', 'strongest', 'with_gains', 'summary_table', 'report_table', 'save_table', 'load_table']
+           'evaluate', 'label', 'strongest', 'with_gains', 'summary_table', 'report_table', 'save_table', 'load_table']
 
 # %% ../nbs/05_evaluation.ipynb #a5e89181
 import json, queue, threading, time
@@ -228,7 +228,7 @@ def evaluate(
     "Score models and baselines on the same pixels; `.attrs` says how."
     import pandas as pd
     device = pick_device(device)
-    if not isinstance(models, dict): models = {m if isinstance(m, str) else getattr(m, 'stem', type(m).__name__): m for m in models}
+    if not isinstance(models, dict): models = {label(m): m for m in models}
     ratio = high_res / low_res if high_res else scale
     names = [b for b in baselines if b != 'linear' or (ratio == 2 and 'linear' in bundled())]
     if 'bicubic' not in names: names = ['bicubic', *names]
@@ -245,6 +245,11 @@ def evaluate(
     df.attrs = dict(every=every, crop=crop, scale=float(ratio), downscale=downscale, device=str(device), threads=torch.get_num_threads(),
                     baselines=names, strongest=strongest(df, names))
     return with_gains(df)
+
+def label(model):
+    "What a model is called in a table: a bundled name, the stem of a file, or the class."
+    if isinstance(model, torch.nn.Module): return type(model).__name__
+    return Path(model).stem if Path(model).suffix in ('.pt', '.safetensors') else str(model)
 
 def strongest(df, names):
     "The baseline with the highest mean PSNR over the videos."

@@ -284,7 +284,7 @@ class MultiTrainer:
         self.epoch = self.step = self.batch = self.batches = 0
         self.elapsed, self.best, self.stopping = 0., -math.inf, False
         self.phase, self.metrics, self.row, self.history = 'train', {}, {}, []
-        self.name = report_name(self.config, len(train))
+        self.name, self.commit = report_name(self.config, len(train)), commit()
 
     @property
     def model(self):
@@ -399,7 +399,7 @@ class MultiTrainer:
         "Save the model, with where it comes from."
         save_model(self.model, path, config=asdict(self.config), trained_on=[v.name for g in self.groups for v in g],
                    epochs=self.epoch, steps=self.step, minutes=round(self.elapsed / 60, 2), scores=self.row,
-                   device=str(self.accelerator.device), torch=torch.__version__, commit=commit())
+                   device=str(self.accelerator.device), torch=torch.__version__, commit=self.commit)
 
     def save(self):
         "Save all that `train(resume=True)` needs."

@@ -1,0 +1,25 @@
+"The picture of the README: one crop of a sample clip, enlarged by bicubic and by the default model, and its truth."
+from pathlib import Path
+
+import matplotlib
+matplotlib.use('Agg')
+import matplotlib.pyplot as plt
+import torch
+
+from tsr.data import MultiVideoDataset, SHOW, make_sample
+from tsr.losses import psnr
+from tsr.model import load_model
+
+FRAME, ROWS, COLS = 24, slice(252, 432), slice(330, 610)
+window, truth = MultiVideoDataset(make_sample(SHOW[0]))[FRAME]
+with torch.inference_mode():
+    pictures = {'bicubic': load_model('bicubic')(window[None, 1:2]), 'tsr': load_model('default')(window[None]), 'truth': truth[None]}
+fig, axs = plt.subplots(1, 3, figsize=(12, 2.85), dpi=110)
+for ax, (name, x) in zip(axs, pictures.items()):
+    x = x.clamp(0, 1)
+    title = name if name == 'truth' else f'{name}: {psnr(x, truth[None], crop=8).item():.2f} dB'
+    ax.imshow(x[0, :, ROWS, COLS].permute(1, 2, 0), interpolation='nearest')
+    ax.set_title(title, fontsize=11)
+    ax.axis('off')
+plt.tight_layout(pad=.4)
+plt.savefig(Path(__file__).parent/'figures'/'comparison.png')
