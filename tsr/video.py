@@ -21,13 +21,12 @@ from av.container import Flags
 from av.stream import Disposition
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
-# %% ../nbs/00_video.ipynb #685256ab
+# %% ../nbs/00_video.ipynb #784cd9af
 class TSRError(Exception):
     "A mistake that the user can mend, in one line: which file, what is wrong, what to do."
 
 def _reason(error): return getattr(error, 'strerror', None) or str(error)
 
-# %% ../nbs/00_video.ipynb #d5cfdfcc
 def _open(path):
     "Open `path` for reading, or say in one line why that fails."
     path = Path(path)
@@ -49,17 +48,17 @@ def _video_stream(container, path):
             return stream
     raise TSRError(f'{path}: has no video stream that can be decoded; give a file with moving pictures')
 
-# %% ../nbs/00_video.ipynb #f73e43b3
+# %% ../nbs/00_video.ipynb #20df0ee2
 class Frame(NamedTuple):
     "A picture and the moment when it is shown."
     image: np.ndarray  # uint8 (H, W, 3), RGB
     time: Fraction     # seconds since the start of the file, exact
 
-# %% ../nbs/00_video.ipynb #20df0ee2
 def _origin(container, video):
-    "Clock time of the start of the file, in seconds."
+    "Where on the file's clock we count from: 0, or its first picture or sound where the clock starts elsewhere."
     sound = [max(s.start_time * s.time_base, Fraction(0)) for s in container.streams.audio if s.start_time is not None]
-    return min([(video.start_time or 0) * video.time_base, *sound])
+    first = min([(video.start_time or 0) * video.time_base, *sound])
+    return Fraction(0) if 0 <= first < 1 else first
 
 def _seconds(x):
     "Seconds as a fraction: 0.1 becomes 1/10, not the binary number next to it."
