@@ -6,13 +6,13 @@
 __all__ = ['KERNELS', 'DOWNSCALES', 'VIDEO_SUFFIXES', 'MARGIN', 'SCENES', 'SHOW', 'TRAIN', 'to_float', 'to_bytes',
            'resize_weights', 'resize', 'low_resolution', 'window_indices', 'stream_windows', 'find_videos', 'cache_dir',
            'decoded_frames', 'truth_size', 'read_pairs', 'random_span', 'scaled', 'within', 'MultiVideoDataset',
-           'picture', 'hang', 'camera', 'view', 'film', 'make_sample', 'clips']
+           'picture', 'hang', 'camera', 'view', 'pass_by', 'film', 'make_sample', 'clips']
 
 # %% ../nbs/01_data.ipynb #6c5371b0
 import hashlib, os, shutil
 from collections import deque
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
+from . import __version__
 from .video import TSRError, probe, read_frames, write_frames
 
 # %% ../nbs/01_data.ipynb #bddcb99f
@@ -153,12 +154,12 @@ def cache_dir(): # `Path`, made if need be
 def decoded_frames(
     path, # a video
     size=None # (width, height) that frames are scaled to; None: the video's own
-): # read-only uint8 memory map (N, H, W, 3)
+): # function of nothing that maps the frames: read-only uint8 (N, H, W, 3)
     "All frames of a video as an array on disk, decoded at the first use."
     info, path = probe(path), Path(path).resolve()
     width, height = size or (info.width, info.height)
     stat = path.stat()
-    key = hashlib.sha256(f'{path} {stat.st_size} {stat.st_mtime_ns} {width}x{height}'.encode()).hexdigest()[:16]
+    key = hashlib.sha256(f'{__version__} {path} {stat.st_size} {stat.st_mtime_ns} {width}x{height}'.encode()).hexdigest()[:16]
     file = cache_dir()/'frames'/f'{path.stem}-{key}.rgb'
     if not file.exists():
         file.parent.mkdir(exist_ok=True)
@@ -170,7 +171,7 @@ def decoded_frames(
                 for frame in read_frames(path, size=size): f.write(np.ascontiguousarray(frame.image))
             os.replace(part, file)
         finally: part.unlink(missing_ok=True)
-    return np.memmap(file, np.uint8, 'r').reshape(-1, height, width, 3)
+    return partial(np.memmap, file, np.uint8, 'r', shape=(file.stat().st_size // (height * width * 3), height, width, 3))
 
 # %% ../nbs/01_data.ipynb #aa2c0bee
 def truth_size(
@@ -262,7 +263,7 @@ class MultiVideoDataset(Dataset):
             frames = decoded_frames(path, None if high_res is None else (round(info.width * high_res / info.height), high_res))
             self.frames.append(frames)
             self.sizes.append(small)
-            self.spans.append(tuple(round(p * len(frames)) for p in part))
+            self.spans.append(tuple(round(p * len(frames())) for p in part))
         self.ends = np.cumsum([stop - start for start, stop in self.spans])
         if not self.ends[-1]: raise TSRError(f'no frames in part {part} of {len(self.videos)} video(s)')
 
@@ -284,7 +285,7 @@ class MultiVideoDataset(Dataset):
         if not -len(self) <= i < len(self): raise IndexError(i)
         rng = np.random.default_rng((self.seed, self.epoch, i := i % len(self)))
         v, indices = self.locate(i // self.patches_per_window)
-        if not self.training: return to_float(self.frames[v][indices])
+        if not self.training: return to_float(self.frames[v]()[indices])
         window, truth = self.pair(v, indices, rng)
         return self.turned(window, truth, rng) if self.augment else (window, truth)
 
@@ -293,7 +294,7 @@ class MultiVideoDataset(Dataset):
         step = self.scale.denominator
         spans = [random_span(rng, n, self.patch, step) if self.patch else (slice(0, n),) * 2 for n in self.sizes[v]]
         (rows, outer_rows), (cols, outer_cols) = spans
-        large = to_float(self.frames[v][indices, scaled(outer_rows, self.scale), scaled(outer_cols, self.scale)]) # (T, C, H, W)
+        large = to_float(self.frames[v]()[indices, scaled(outer_rows, self.scale), scaled(outer_cols, self.scale)]) # (T, C, H, W)
         size = outer_rows.stop - outer_rows.start, outer_cols.stop - outer_cols.start
         small = low_resolution(large, size, self.downscales[rng.integers(len(self.downscales))])
         rows, cols = within(rows, outer_rows), within(cols, outer_cols)
@@ -373,6 +374,24 @@ def view(
     return F.avg_pool2d(seen, look)[0]
 
 # %% ../nbs/01_data.ipynb #90dc6483
+def pass_by(
+    seen, # tensor (3, H, W); changed in place
+    front, # tensor (4, h, w), premultiplied
+    place, # (x, y) of its centre, pixels of `seen`
+    box, # side of the square that is drawn, pixels
+    width, # of `front` as it is seen, pixels
+    tilt # radians
+): # `seen`
+    "Put a picture in front of a view, at any fraction of a pixel."
+    zoom, (H, W) = front.shape[2] / width, seen.shape[-2:]
+    left, top = (int(np.floor(p - box / 2)) for p in place)
+    centre = [n / 2 - (p - corner - box / 2) * zoom for n, p, corner in zip(front.shape[:0:-1], place, (left, top))]
+    x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + box, W), min(top + box, H)
+    if x0 >= x1 or y0 >= y1: return seen
+    drawn = view(front, centre, zoom, tilt, (box, box))[:, y0 - top:y1 - top, x0 - left:x1 - left]
+    seen[:, y0:y1, x0:x1] = drawn[:3] + seen[:, y0:y1, x0:x1] * (1 - drawn[3:])
+    return seen
+
 def film(
     scene='kitchen', # a name in `SCENES`
     frames=72, # how many
@@ -390,8 +409,7 @@ def film(
         x, y, zoom, tilt = camera(i / fps, seed)
         free_x, free_y = W / 2 - .86 * w, H / 2 - .86 * h
         seen = view(wall, (W / 2 + x * free_x, H / 2 + y * free_y), zoom, tilt, size)
-        passing = view(front, (front.shape[2] * (1.6 - 1.3 * i / fps), front.shape[1] * (.5 - .4 * y)), front.shape[2] / (w * .16), 4 * tilt, size)
-        yield to_bytes(passing[:3] + seen * (1 - passing[3:]))
+        yield to_bytes(pass_by(seen, front, (w * (-.1 + .45 * i / fps), h * (.5 + .3 * y)), w // 4 * 2, w * .16, 4 * tilt))
 
 def make_sample(
     scene='kitchen', # a name in `SCENES`

@@ -25,7 +25,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 class TSRError(Exception):
     "A mistake that the user can mend, in one line: which file, what is wrong, what to do."
 
-def _reason(error): return getattr(error, 'strerror', None) or str(error)
+def _reason(error): return (getattr(error, 'strerror', None) or str(error)).splitlines()[0]
 
 def _open(path):
     "Open `path` for reading, or say in one line why that fails."
@@ -68,8 +68,9 @@ def _seconds(x):
 def _decode(container, stream, origin, path):
     "Pairs (decoded frame, time), in the order in which they are shown."
     time = decoded = None
-    patched = False
+    patched, indexed = False, 'mp4' in container.format.name
     for packet in container.demux(stream):
+        if packet.is_corrupt and indexed: continue  # the packet in which a file was cut
         if packet.size: decoded = packet.dts
         try: frames = packet.decode()
         except av.FFmpegError as e:
@@ -82,7 +83,7 @@ def _decode(container, stream, origin, path):
                 patched = True
                 warnings.warn(f'{path}: is damaged at {float(time):.2f} s, the decoder patched it')
             yield frame, time
-    if time is not None and 'mp4' in container.format.name and decoded < stream.index_entries[-1].timestamp:
+    if time is not None and indexed and decoded < stream.index_entries[-1].timestamp:
         raise TSRError(f'{path}: is cut short after {float(time):.2f} s; copy it again, or take only the part before that')
 
 # %% ../nbs/00_video.ipynb #d7b8f93a
@@ -156,9 +157,9 @@ def read_frames(
     range=None,     # 'limited' or 'full'; None: what the file says
 ):                  # iterator of `Frame`
     "The frames of a video with `start <= time < start + duration`, one at a time."
-    if matrix not in (None, *MATRICES): raise TSRError(f'matrix {matrix!r}: choose one of {", ".join(MATRICES)}')
-    if range not in (None, 'limited', 'full'): raise TSRError(f'range {range!r}: choose limited or full')
-    if size is not None and not (len(size) == 2 and min(size) > 0): raise TSRError(f'size {size!r}: give (width, height) in pixels')
+    if matrix not in (None, *MATRICES): raise TSRError(f'{path}: there is no matrix {matrix!r}; choose one of {", ".join(MATRICES)}')
+    if range not in (None, 'limited', 'full'): raise TSRError(f'{path}: there is no range {range!r}; choose limited or full')
+    if size is not None and not (len(size) == 2 and min(size) > 0): raise TSRError(f'{path}: no picture has size {size!r}; give (width, height) in pixels')
     start, end = _seconds(start), math.inf if duration is None else _seconds(start) + _seconds(duration)
     with _open(path) as container:
         stream, to_rgb = _video_stream(container, path), _ToRGB(size, matrix, range)
@@ -248,18 +249,18 @@ def _check_output(dst, source):
     return dst
 
 # %% ../nbs/00_video.ipynb #9ca91dfd
-def _uniform(frames, fps, start):
+def _uniform(frames, fps, start, dst):
     "Frames with times that begin at 0, as long as they are uint8 (H, W, 3) and of one size."
     shape, time = None, -math.inf
     for i, frame in enumerate(frames):
         if not isinstance(frame, Frame):
-            if fps is None: raise TSRError('frames are bare arrays, which have no times; give fps')
+            if fps is None: raise TSRError(f'{dst}: the frames are bare arrays, which have no times; give fps')
             frame = Frame(frame, start + i / fps)
         image = np.ascontiguousarray(frame.image)
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3: raise TSRError(f'frame {i} is {image.dtype} {image.shape}; give uint8 (height, width, 3)')
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3: raise TSRError(f'{dst}: frame {i} is {image.dtype} {image.shape}; give uint8 (height, width, 3)')
         shape = shape or image.shape
-        if image.shape != shape: raise TSRError(f'frame {i} is {image.shape[1]}x{image.shape[0]}, the first was {shape[1]}x{shape[0]}; give frames of one size')
-        if frame.time < time: raise TSRError(f'frame {i} is shown at {float(frame.time):.3f} s, before the one in front of it; repair the times with a remuxer')
+        if image.shape != shape: raise TSRError(f'{dst}: frame {i} is {image.shape[1]}x{image.shape[0]}, the first was {shape[1]}x{shape[0]}; give frames of one size')
+        if frame.time < time: raise TSRError(f'{dst}: frame {i} is shown at {float(frame.time):.3f} s, before the one in front of it; repair the times with a remuxer')
         time = frame.time
         yield Frame(image, time - start)
 
@@ -368,6 +369,7 @@ def _write(part, head, frames, fps, src, path, start, duration, crf, preset, los
             copied = _copied(src, _add_copies(out, src, video, path), begin, end, lead)
             out.metadata.update(_metadata(src.metadata))
             stream.metadata.update({k: v for k, v in _metadata(video.metadata).items() if k != 'timecode' or not start})
+            stream.disposition = video.disposition
             out.set_chapters(list(_chapters(src, begin, end)))
         n = 0
         for packet in heapq.merge(_encode(stream, chain(head, frames)), copied, key=lambda p: p.dts * p.time_base):
@@ -389,9 +391,9 @@ def write_frames(
 ) -> int:             # number of frames written
     "Encode frames as H.264. The file appears under its name when it is whole, and not before."
     dst, start = _check_output(dst, source), _seconds(start)
-    if fps is not None and fps <= 0: raise TSRError(f'fps {fps}: give frames per second, more than 0')
-    if preset not in PRESETS: raise TSRError(f'preset {preset!r}: choose one of {", ".join(PRESETS)}')
-    frames = _uniform(frames, fps and Fraction(fps).limit_denominator(10**5), start)
+    if fps is not None and fps <= 0: raise TSRError(f'{dst}: fps is {fps}; give frames per second, more than 0')
+    if preset not in PRESETS: raise TSRError(f'{dst}: there is no preset {preset!r}; choose one of {", ".join(PRESETS)}')
+    frames = _uniform(frames, fps and Fraction(fps).limit_denominator(10**5), start, dst)
     if not (head := list(islice(frames, 2))): raise TSRError(f'{dst}: not written, there are no frames')
     part = dst.with_name(f'.{dst.stem}.{os.getpid()}.part{dst.suffix}')
     try:
