@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['OPTIMIZERS', 'SCHEDULES', 'knob', 'TrainConfig', 'split_videos', 'learning_rate', 'Callback', 'Progress', 'Log',
            'save_state', 'load_state', 'optimizer_tensors', 'restore_optimizer', 'average_weights', 'middle', 'commit',
-           'Validator', 'make_batches', 'report_name', 'MultiTrainer', 'stop_on_interrupt']
+           'Validator', 'make_batches', 'report_name', 'TrainingSetup', 'TrainingRun', 'stop_on_interrupt',
+           'MultiTrainer']
 
 # %% ../nbs/04_training.ipynb #83183867
 import csv, json, math, shutil, signal, subprocess, threading, time
@@ -257,8 +258,8 @@ def report_name(
             f'{config.frames_back}fb_{config.frames_forward}ff_{length}')
 
 # %% ../nbs/04_training.ipynb #8c18e052
-class MultiTrainer:
-    "The report's training procedure over any number of videos."
+class TrainingSetup:
+    "What a training consists of."
     def __init__(self,
         videos, # a path, a folder, or a list of these
         config=None, # `TrainConfig`; None: its defaults
@@ -321,6 +322,56 @@ class MultiTrainer:
         "End after the current step, with everything saved."
         self.stopping = True
 
+# %% ../nbs/04_training.ipynb #d3867868
+class TrainingRun(TrainingSetup):
+    "A training that can be saved, and taken up again."
+    def export(self, path):
+        "Save the model, with where it comes from."
+        save_model(self.model, path, config=asdict(self.config), trained_on=[v.name for g in self.groups for v in g],
+                   epochs=self.epoch, steps=self.step, minutes=round(self.elapsed / 60, 2), scores=self.row,
+                   device=str(self.accelerator.device), torch=torch.__version__, commit=self.commit)
+
+    def save(self):
+        "Save all that `train(resume=True)` needs."
+        self.saved = self.elapsed
+        net = self.accelerator.unwrap_model(self.net)
+        save_state(self.out/'state.safetensors',
+                   dict(epoch=self.epoch, batch=self.batch, batches=self.batches, step=self.step, elapsed=self.elapsed, best=self.best, history=self.history,
+                        sums=self.sums, averaged=int(self.average.n_averaged) if self.average else 0, config=asdict(self.config)),
+                   net=net.state_dict(), average=self.model.state_dict() if self.average else {}, optimizer=optimizer_tensors(self.optimizer))
+
+    def load(self, path):
+        "Take up what `save` left."
+        scalars, groups = load_state(path)
+        changed = [k for k, v in asdict(self.config).items() if scalars['config'].get(k) != v]
+        if changed: raise TSRError(f'{self.out}: was trained with another {", ".join(changed)}; resume it with the configuration in its config.json')
+        self.accelerator.unwrap_model(self.net).load_state_dict(groups['net'])
+        if self.average:
+            self.average.module.load_state_dict(groups['average'])
+            self.average.n_averaged.fill_(scalars['averaged'])
+        restore_optimizer(self.optimizer.optimizer, groups['optimizer'])
+        for k in ('epoch', 'batch', 'batches', 'step', 'elapsed', 'best', 'history'): setattr(self, k, scalars[k])
+        self.sums = defaultdict(float, scalars['sums'] or {})
+        self.row = self.history[-1] if self.history else {}
+
+# %% ../nbs/04_training.ipynb #643a4206
+@contextmanager
+def stop_on_interrupt(
+    trainer # whose `stop` is called
+):
+    "While this lasts, the first Ctrl-C asks the trainer to stop."
+    if threading.current_thread() is not threading.main_thread(): yield; return
+    usual = signal.getsignal(signal.SIGINT)
+    def once(*_):
+        trainer.stop()
+        signal.signal(signal.SIGINT, usual)
+    signal.signal(signal.SIGINT, once)
+    try: yield
+    finally: signal.signal(signal.SIGINT, usual)
+
+# %% ../nbs/04_training.ipynb #e62a6522
+class MultiTrainer(TrainingRun):
+    "The report's training procedure over any number of videos."
     def train(self,
         resume=False # go on from the state in the run's folder, if there is one
     ): # DataFrame with a row for each epoch
@@ -394,47 +445,3 @@ class MultiTrainer:
             self.export(self.out/'best.safetensors')
         self.save()
         self.notify('on_epoch')
-
-    def export(self, path):
-        "Save the model, with where it comes from."
-        save_model(self.model, path, config=asdict(self.config), trained_on=[v.name for g in self.groups for v in g],
-                   epochs=self.epoch, steps=self.step, minutes=round(self.elapsed / 60, 2), scores=self.row,
-                   device=str(self.accelerator.device), torch=torch.__version__, commit=self.commit)
-
-    def save(self):
-        "Save all that `train(resume=True)` needs."
-        self.saved = self.elapsed
-        net = self.accelerator.unwrap_model(self.net)
-        save_state(self.out/'state.safetensors',
-                   dict(epoch=self.epoch, batch=self.batch, batches=self.batches, step=self.step, elapsed=self.elapsed, best=self.best, history=self.history,
-                        sums=self.sums, averaged=int(self.average.n_averaged) if self.average else 0, config=asdict(self.config)),
-                   net=net.state_dict(), average=self.model.state_dict() if self.average else {}, optimizer=optimizer_tensors(self.optimizer))
-
-    def load(self, path):
-        "Take up what `save` left."
-        scalars, groups = load_state(path)
-        changed = [k for k, v in asdict(self.config).items() if scalars['config'].get(k) != v]
-        if changed: raise TSRError(f'{self.out}: was trained with another {", ".join(changed)}; resume it with the configuration in its config.json')
-        self.accelerator.unwrap_model(self.net).load_state_dict(groups['net'])
-        if self.average:
-            self.average.module.load_state_dict(groups['average'])
-            self.average.n_averaged.fill_(scalars['averaged'])
-        restore_optimizer(self.optimizer.optimizer, groups['optimizer'])
-        for k in ('epoch', 'batch', 'batches', 'step', 'elapsed', 'best', 'history'): setattr(self, k, scalars[k])
-        self.sums = defaultdict(float, scalars['sums'] or {})
-        self.row = self.history[-1] if self.history else {}
-
-# %% ../nbs/04_training.ipynb #643a4206
-@contextmanager
-def stop_on_interrupt(
-    trainer # whose `stop` is called
-):
-    "While this lasts, the first Ctrl-C asks the trainer to stop."
-    if threading.current_thread() is not threading.main_thread(): yield; return
-    usual = signal.getsignal(signal.SIGINT)
-    def once(*_):
-        trainer.stop()
-        signal.signal(signal.SIGINT, usual)
-    signal.signal(signal.SIGINT, once)
-    try: yield
-    finally: signal.signal(signal.SIGINT, usual)
