@@ -1,5 +1,5 @@
-"The picture of the README: one crop of a sample clip, enlarged by bicubic and by the default model, and its truth."
-from pathlib import Path
+"The picture of the README, one crop of a sample clip enlarged by bicubic and by a model, and its truth: `python resources/figure.py MODEL FILE`"
+import sys
 
 import matplotlib
 matplotlib.use('Agg')
@@ -11,9 +11,10 @@ from tsr.losses import psnr
 from tsr.model import load_model
 
 FRAME, ROWS, COLS = 24, slice(252, 432), slice(330, 610)
+model, file = sys.argv[1:]
 window, truth = MultiVideoDataset(make_sample(SHOW[0]))[FRAME]
 with torch.inference_mode():
-    pictures = {'bicubic': load_model('bicubic')(window[None, 1:2]), 'tsr': load_model('default')(window[None]), 'truth': truth[None]}
+    pictures = {'bicubic': load_model('bicubic')(window[None, 1:2]), 'tsr': load_model(model)(window[None]), 'truth': truth[None]}
 fig, axs = plt.subplots(1, 3, figsize=(12, 2.85), dpi=110)
 for ax, (name, x) in zip(axs, pictures.items()):
     x = x.clamp(0, 1)
@@ -22,4 +23,4 @@ for ax, (name, x) in zip(axs, pictures.items()):
     ax.set_title(title, fontsize=11)
     ax.axis('off')
 plt.tight_layout(pad=.4)
-plt.savefig(Path(__file__).parent/'figures'/'comparison.png')
+plt.savefig(file)

@@ -146,6 +146,7 @@ def train(
     knobs['model_args'] = knobs['model_args'] or {}
     trainer = MultiTrainer(videos, TrainConfig(**knobs), out)
     history = trainer.train(resume)
+    if not trainer.main: return
     if trainer.stopping: typer.echo(f'stopped after step {trainer.step}; the same command with --resume goes on')
     if len(history):
         last = history.iloc[-1]
@@ -187,3 +188,6 @@ def info(
     else: facts = asdict(probe(file, count=True))
     width = max(map(len, facts))
     for name, value in facts.items(): typer.echo(f'{name:{width}}  {value if not isinstance(value, dict) else json.dumps(value, indent=1)}')
+
+# %% ../nbs/11_cli.ipynb #0c0830dc
+if __name__ == '__main__' and '__file__' in globals(): main()

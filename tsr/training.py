@@ -9,7 +9,7 @@ __all__ = ['OPTIMIZERS', 'SCHEDULES', 'knob', 'TrainConfig', 'split_videos', 'le
            'MultiTrainer']
 
 # %% ../nbs/04_training.ipynb #83183867
-import csv, json, math, shutil, signal, subprocess, threading, time
+import csv, json, math, shutil, signal, subprocess, threading, time, warnings
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
@@ -17,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
@@ -26,7 +28,7 @@ from tqdm.auto import tqdm
 
 from .data import MultiVideoDataset, find_videos, truth_size
 from .losses import LOSSES, psnr, qm, ssim
-from .model import ARCHITECTURES, WEIGHTS, Interpolation, load_model, new_model, save_model
+from .model import ARCHITECTURES, WEIGHTS, Interpolation, load_model, model_info, new_model, save_model
 from .video import TSRError
 
 # %% ../nbs/04_training.ipynb #f6ab181d
@@ -66,6 +68,19 @@ class TrainConfig:
     save_minutes: float = knob(5., 'the state is saved at least so often, so that a crash costs no more')
     workers: int = knob(0, 'processes that prepare batches; on a few cores the trainer itself is fastest')
     seed: int = knob(0, 'of weights, order, squares and augmentation')
+
+    @classmethod
+    def load(cls,
+        source # dict of fields, or the path of a config.json or of a checkpoint
+    ): # `TrainConfig`
+        "A configuration that was saved; what it does not name keeps its default, what is not known here is named in a warning."
+        if not isinstance(source, dict):
+            path = Path(source)
+            try: source = model_info(path)['provenance'].get('config', {}) if path.suffix == '.safetensors' else json.loads(path.read_text())
+            except (OSError, ValueError) as e: raise TSRError(f'{path}: not a saved configuration ({e})') from None
+        known = {f.name for f in fields(cls)}
+        if unknown := sorted(set(source) - known): warnings.warn(f'fields that this version of tsr does not know, left out: {", ".join(unknown)}')
+        return cls(**{k: v for k, v in source.items() if k in known})
 
     def __post_init__(self):
         for name, choices in (('optimizer', OPTIMIZERS), ('loss', LOSSES), ('schedule', SCHEDULES)):
@@ -266,12 +281,13 @@ class TrainingSetup:
         out='runs/latest', # folder of the run
         callbacks=None # list of `Callback`; None: a progress bar. The log is always written
     ):
-        from accelerate import Accelerator
         self.config, self.out = config or TrainConfig(), Path(out)
-        self.callbacks = [Log(), *([Progress()] if callbacks is None else callbacks)]
         self.videos = find_videos(videos)
+        self.accelerator = Accelerator(cpu=not torch.accelerator.is_available()) # it must be told, or processes without a GPU do not find each other
+        self.processes, self.main = self.accelerator.num_processes, self.accelerator.is_main_process
+        if self.config.batch_size % self.processes: raise TSRError(f'batch_size={self.config.batch_size} must be a multiple of the {self.processes} processes that share it')
+        self.callbacks = [Log(), *([Progress()] if callbacks is None else callbacks)] if self.main else []
         torch.manual_seed(self.config.seed)
-        self.accelerator = Accelerator()
         self.net = self.build().to(memory_format=torch.channels_last)
         self.optimizer = OPTIMIZERS[self.config.optimizer](self.net.parameters(), lr=self.config.learning_rate)
         self.net, self.optimizer = self.accelerator.prepare(self.net, self.optimizer)
@@ -314,6 +330,11 @@ class TrainingSetup:
         return MultiVideoDataset(videos, model.frames_back, model.frames_forward, c.scale, c.low_res, c.high_res,
                                  c.downscale.split('+'), part=part, seed=c.seed, **training)
 
+    def agree(self, value):
+        "A number on which all processes agree: the first one's."
+        if self.processes == 1: return value
+        return broadcast(torch.tensor(float(value), device=self.accelerator.device)).item()
+
     def notify(self, event):
         "Tell every callback."
         for callback in self.callbacks: getattr(callback, event)(self)
@@ -327,6 +348,7 @@ class TrainingRun(TrainingSetup):
     "A training that can be saved, and taken up again."
     def export(self, path):
         "Save the model, with where it comes from."
+        if not self.main: return
         save_model(self.model, path, config=asdict(self.config), trained_on=[v.name for g in self.groups for v in g],
                    epochs=self.epoch, steps=self.step, minutes=round(self.elapsed / 60, 2), scores=self.row,
                    device=str(self.accelerator.device), torch=torch.__version__, commit=self.commit)
@@ -334,6 +356,7 @@ class TrainingRun(TrainingSetup):
     def save(self):
         "Save all that `train(resume=True)` needs."
         self.saved = self.elapsed
+        if not self.main: return
         net = self.accelerator.unwrap_model(self.net)
         save_state(self.out/'state.safetensors',
                    dict(epoch=self.epoch, batch=self.batch, batches=self.batches, step=self.step, elapsed=self.elapsed, best=self.best, history=self.history,
@@ -380,10 +403,12 @@ class MultiTrainer(TrainingRun):
         state = self.out/'state.safetensors'
         if resume and state.exists(): self.load(state)
         elif state.exists(): raise TSRError(f'{self.out}: holds a training already: resume it, or name another folder')
-        (self.out/'epochs').mkdir(parents=True, exist_ok=True)
-        (self.out/'config.json').write_text(json.dumps(asdict(self.config), indent=1))
-        self.data = [self.dataset(videos, self.part, patch=self.config.patch, patches_per_window=self.config.patches_per_window,
-                                  augment=self.config.augment) for videos in self.groups]
+        if self.main:
+            (self.out/'epochs').mkdir(parents=True, exist_ok=True)
+            (self.out/'config.json').write_text(json.dumps(asdict(self.config), indent=1))
+        with self.accelerator.main_process_first(): # the first one decodes, the others find it done
+            self.data = [self.dataset(videos, self.part, patch=self.config.patch, patches_per_window=self.config.patches_per_window,
+                                      augment=self.config.augment) for videos in self.groups]
         self.stopping, self.clock, self.saved = False, time.monotonic() - self.elapsed, self.elapsed
         self.notify('on_start')
         try:
@@ -400,7 +425,8 @@ class MultiTrainer(TrainingRun):
         order = make_batches(data, self.config.batch_size, (self.config.seed, self.epoch))
         self.batches, self.phase, self.sums = len(order), 'train', getattr(self, 'sums', None) or defaultdict(float)
         self.net.train()
-        for window, truth in DataLoader(data, batch_sampler=order[self.batch:], num_workers=self.config.workers):
+        mine = [batch[self.accelerator.process_index::self.processes] for batch in order[self.batch:]] # this process's share of each batch
+        for window, truth in DataLoader(data, batch_sampler=mine, num_workers=self.config.workers):
             self.train_batch(window.to(self.accelerator.device), truth.to(self.accelerator.device))
             self.notify('on_batch')
             if self.elapsed - self.saved > self.config.save_minutes * 60 or self.stopping: self.save()
@@ -419,9 +445,11 @@ class MultiTrainer(TrainingRun):
         self.accelerator.clip_grad_norm_(self.net.parameters(), self.config.clip)
         self.optimizer.step()
         if self.average: self.average.update_parameters(self.accelerator.unwrap_model(self.net))
-        self.step, self.batch, self.elapsed = self.step + 1, self.batch + 1, time.monotonic() - self.clock
+        self.step, self.batch = self.step + 1, self.batch + 1
+        self.elapsed, self.stopping = self.agree(time.monotonic() - self.clock), bool(self.agree(self.stopping))
         if self.step % self.config.log_every == 0 or self.batch == self.batches:
-            with torch.no_grad(): self.metrics = dict(loss=loss.item(), psnr=psnr(out.clamp(0, 1), truth).mean().item(), ssim=ssim(out, truth).mean().item())
+            with torch.no_grad(): metrics = torch.stack([loss, psnr(out.clamp(0, 1), truth).mean(), ssim(out, truth).mean()])
+            self.metrics = dict(zip(('loss', 'psnr', 'ssim'), self.accelerator.reduce(metrics, 'mean').tolist()))
             if not math.isfinite(self.metrics['loss']): raise TSRError(f'the loss is {self.metrics["loss"]} at step {self.step}: lower learning_rate={self.config.learning_rate:g}; {self.out} keeps the last good epoch')
             for k, v in (self.metrics | dict(count=1)).items(): self.sums[k] += v
 
@@ -433,8 +461,8 @@ class MultiTrainer(TrainingRun):
         def watch(k, metrics):
             self.batch, self.metrics = k, metrics
             self.notify('on_batch')
-        scores = self.validator(self.model, watch)
-        self.elapsed = time.monotonic() - self.clock
+        scores = self.validator(self.model, watch) # by each process alike, so that all know the best
+        self.elapsed = self.agree(time.monotonic() - self.clock)
         self.row = dict(epoch=self.epoch + 1, step=self.step, minutes=self.elapsed / 60, learning_rate=self.lr, **trained, **scores)
         self.history.append(self.row)
         self.epoch, self.batch, self.batches, self.sums = self.epoch + 1, 0, 0, None

@@ -1,0 +1,18 @@
+"""The table of several models on the clips of a folder: `python resources/evaluate.py FOLDER MODEL... --out FILE.csv`
+
+It is `tsr evaluate` with names: a model may be given as NAME=FILE. The mean gains also go into the .json beside the table, as DVC's metrics.
+"""
+import argparse
+
+from tsr.evaluation import evaluate, label, save_table
+from tsr.training import commit
+
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser.add_argument('folder')
+parser.add_argument('models', nargs='+', metavar='MODEL')
+parser.add_argument('--every', type=int, default=1, help='score each so-manieth frame')
+parser.add_argument('--out', required=True)
+args = parser.parse_args()
+named = (text.rpartition('=') for text in args.models)
+df = evaluate({name or label(file): file for name, _, file in named}, args.folder, args.every)
+save_table(df, args.out, gain_psnr=df.groupby('model', sort=False).gain_psnr.mean().round(4).to_dict(), commit=commit())
