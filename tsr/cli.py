@@ -18,7 +18,8 @@ import typer
 from .data import SHOW, find_videos, low_resolution, make_sample, read_pairs, to_bytes
 from .evaluation import Upscaler, evaluate, save_table, summary_table
 from .model import load_model, model_info
-from .training import MultiTrainer, TrainConfig, commit
+from .tracking import MLflow
+from .training import MultiTrainer, Progress, TrainConfig, commit
 from .video import CONTAINERS, TSRError, probe, write_frames
 
 # %% ../nbs/11_cli.ipynb #6fe6595f
@@ -140,14 +141,17 @@ def train(
     videos: Annotated[list[Path], typer.Argument(help='Videos or folders to train on.')],
     out: Annotated[Path, typer.Option(help='Folder of the run.')] = Path('runs/latest'),
     resume: Annotated[bool, typer.Option('--resume', help='Go on with the run in that folder.')] = False,
+    mlflow: Annotated[Optional[str], typer.Option(metavar='URI', help='Log the run to MLflow as well, as sqlite:///mlflow.db.', show_default=False)] = None,
     **knobs
 ):
     "Train a model on your videos; leaves best.safetensors and last.safetensors in the run's folder."
     knobs['model_args'] = knobs['model_args'] or {}
-    trainer = MultiTrainer(videos, TrainConfig(**knobs), out)
+    trainer = MultiTrainer(videos, TrainConfig(**knobs), out, [Progress(), *([MLflow(mlflow)] if mlflow else [])])
     history = trainer.train(resume)
     if not trainer.main: return
-    if trainer.stopping: typer.echo(f'stopped after step {trainer.step}; the same command with --resume goes on')
+    if trainer.stopping:
+        typer.echo(f'stopped after step {trainer.step}; the same command with --resume goes on')
+        raise typer.Exit(130)
     if len(history):
         last = history.iloc[-1]
         typer.echo(f'{len(history)} epochs, {last.step:.0f} steps, {last.minutes:.1f} min: {last.psnr:.2f} dB, {last.gain_psnr:+.2f} dB over bicubic on videos that were not trained on')

@@ -8,7 +8,7 @@ __all__ = ['INTERPOLATIONS', 'ARCHITECTURES', 'WEIGHTS', 'TSRCNN', 'TSRCNN_small
            'load_model']
 
 # %% ../nbs/02_model.ipynb #7a35915c
-import json
+import inspect, json
 from importlib import import_module
 from pathlib import Path
 
@@ -166,7 +166,10 @@ def new_model(
 ): # `nn.Module`, not trained
     "A fresh model by the name of its architecture."
     if name not in ARCHITECTURES: raise TSRError(f'no architecture {name!r}: choose from {", ".join(ARCHITECTURES)}')
-    return getattr(import_module(ARCHITECTURES[name]), name)(**args)
+    make = getattr(import_module(ARCHITECTURES[name]), name)
+    try: inspect.signature(make).bind(**args)
+    except TypeError as e: raise TSRError(f'{name}: {e}; it takes {", ".join(inspect.signature(make).parameters)}') from None
+    return make(**args)
 
 def save_model(
     model, # of a class in `ARCHITECTURES`

@@ -64,7 +64,8 @@ def explained(uri):
         raise
 
 def first_line(error): # str
-    "The part of a message that a reader wants."
+    "The part of a message that a reader wants: what it began with, in one line."
+    while error.__cause__: error = error.__cause__
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 # %% ../nbs/04a_tracking.ipynb #548cd62b
@@ -188,7 +189,7 @@ def curves(
     table = pd.read_csv(history) if isinstance(history, (str, os.PathLike)) else pd.DataFrame(history)
     figure = Figure(figsize=(11, 3), layout='constrained', dpi=80)
     for ax, (name, title) in zip(figure.subplots(1, 3), dict(psnr='PSNR, dB', ssim='SSIM', loss='loss').items()):
-        ax.plot(table.epoch, table[f'train_{name}'], 'o-', ms=3, color='C7', label='training')
+        if f'train_{name}' in table: ax.plot(table.epoch, table[f'train_{name}'], 'o-', ms=3, color='C7', label='training')
         ax.plot(table.epoch, table[name], 'o-', ms=3, color='C0', label='validation')
         if f'gain_{name}' in table: ax.plot(table.epoch, table[name] - table[f'gain_{name}'], '--', color='C3', label='bicubic, validation')
         ax.set(title=title, xlabel='epoch')
@@ -268,8 +269,10 @@ class Run:
         self.outbox.put(name, getattr(self.client, f'log_{kind}'), self.id, *args, **kwargs)
 
     def end(self, status):
-        "Send all that still waits, and how it ended."
+        "Send all that still waits, and how it ended; the files last, should one fail."
         self.outbox.put('status', self.client.update_run, self.id, status)
+        waiting = self.outbox.waiting
+        self.outbox.waiting = {k: waiting[k] for k in sorted(waiting, key=lambda k: k not in ('metrics', 'error', 'status'))}
         self.outbox.send(now=True)
 
 # %% ../nbs/04a_tracking.ipynb #f6b13eec

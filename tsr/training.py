@@ -142,11 +142,11 @@ class Log(Callback):
     "Each epoch's numbers as a line of `metrics.csv` in the run's directory."
     def on_epoch(self, trainer):
         path = trainer.out/'metrics.csv'
-        new = not path.exists()
+        written = len(path.read_text().splitlines()) - 1 if path.exists() else -1
         with open(path, 'a', newline='') as f:
             writer = csv.DictWriter(f, trainer.row)
-            if new: writer.writeheader()
-            writer.writerow(trainer.row)
+            if written < 0: writer.writeheader()
+            writer.writerows(trainer.history[max(written, 0):]) # also those that a crash came before
 
 # %% ../nbs/04_training.ipynb #f9b44927
 def save_state(
@@ -410,8 +410,8 @@ class MultiTrainer(TrainingRun):
             self.data = [self.dataset(videos, self.part, patch=self.config.patch, patches_per_window=self.config.patches_per_window,
                                       augment=self.config.augment) for videos in self.groups]
         self.stopping, self.clock, self.saved = False, time.monotonic() - self.elapsed, self.elapsed
-        self.notify('on_start')
         try:
+            self.notify('on_start')
             with stop_on_interrupt(self):
                 while not self.stopping and self.progress < 1: self.run_epoch()
         finally: self.notify('on_end')
