@@ -18,7 +18,6 @@ import typer
 from .data import SHOW, find_videos, low_resolution, make_sample, read_pairs, to_bytes
 from .evaluation import Upscaler, evaluate, save_table, summary_table
 from .model import load_model, model_info
-from .tracking import MLflow
 from .training import MultiTrainer, Progress, TrainConfig, commit
 from .video import CONTAINERS, TSRError, probe, write_frames
 
@@ -146,7 +145,11 @@ def train(
 ):
     "Train a model on your videos; leaves best.safetensors and last.safetensors in the run's folder."
     knobs['model_args'] = knobs['model_args'] or {}
-    trainer = MultiTrainer(videos, TrainConfig(**knobs), out, [Progress(), *([MLflow(mlflow)] if mlflow else [])])
+    callbacks = [Progress()]
+    if mlflow:
+        from tsr.tracking import MLflow # only here: it takes a second to load
+        callbacks.append(MLflow(mlflow))
+    trainer = MultiTrainer(videos, TrainConfig(**knobs), out, callbacks)
     history = trainer.train(resume)
     if not trainer.main: return
     if trainer.stopping:
