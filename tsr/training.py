@@ -410,8 +410,8 @@ class MultiTrainer(TrainingRun):
             self.data = [self.dataset(videos, self.part, patch=self.config.patch, patches_per_window=self.config.patches_per_window,
                                       augment=self.config.augment) for videos in self.groups]
         self.stopping, self.clock, self.saved = False, time.monotonic() - self.elapsed, self.elapsed
+        self.notify('on_start')
         try:
-            self.notify('on_start')
             with stop_on_interrupt(self):
                 while not self.stopping and self.progress < 1: self.run_epoch()
         finally: self.notify('on_end')
