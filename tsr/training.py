@@ -440,6 +440,7 @@ class MultiTrainer(TrainingRun):
         out = self.net(window)
         truth = middle(truth, out.shape[-2:])
         loss = self.loss(out, truth)
+        if not loss.isfinite(): raise TSRError(f'the loss is {loss.item()} at step {self.step + 1}: lower learning_rate={self.config.learning_rate:g}; {self.out} keeps what was last saved')
         self.optimizer.zero_grad()
         self.accelerator.backward(loss)
         self.accelerator.clip_grad_norm_(self.net.parameters(), self.config.clip)
@@ -450,7 +451,6 @@ class MultiTrainer(TrainingRun):
         if self.step % self.config.log_every == 0 or self.batch == self.batches:
             with torch.no_grad(): metrics = torch.stack([loss, psnr(out.clamp(0, 1), truth).mean(), ssim(out, truth).mean()])
             self.metrics = dict(zip(('loss', 'psnr', 'ssim'), self.accelerator.reduce(metrics, 'mean').tolist()))
-            if not math.isfinite(self.metrics['loss']): raise TSRError(f'the loss is {self.metrics["loss"]} at step {self.step}: lower learning_rate={self.config.learning_rate:g}; {self.out} keeps the last good epoch')
             for k, v in (self.metrics | dict(count=1)).items(): self.sums[k] += v
 
     def end_epoch(self):
