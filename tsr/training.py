@@ -56,7 +56,7 @@ class TrainConfig:
     optimizer: str = knob('AdamW', 'AdamW, Adagrad or SGD; the report found the last two hopeless at 1e-4')
     learning_rate: float = knob(2e-3, 'small networks take a high one (the report: 1e-4)')
     loss: str = knob('Charbonnier', 'MSE, PNSR, DSSIM or Charbonnier, which outliers do not rule')
-    schedule: str = knob('cosine', 'constant (the report), or cosine: down to zero at the end, worth a few tenths of a dB')
+    schedule: str = knob('cosine', 'constant (the report), or cosine: down to zero at the end, so that the last steps settle')
     warmup: int = knob(100, 'steps over which the learning rate rises from zero, while Adam learns its scales')
     ema: float = knob(0.998, 'weights are averaged over about 1/(1-ema) steps, which calms the last ones; 0: off')
     clip: float = knob(1.0, 'longest gradient; longer ones are cut, so that one bad batch cannot wreck the run')
