@@ -7,7 +7,7 @@ parser = ConfigParser(delimiters=['='])
 parser.read('settings.ini', encoding='utf-8')
 cfg = parser['DEFAULT']
 names = dict(notebooks='notebooks_requirements', track='track_requirements',
-             experiments='experiments_requirements', dev='dev_requirements')
+             experiments='experiments_requirements', onnx='onnx_requirements', dev='dev_requirements')
 extras = {extra: cfg[key].split() for extra, key in names.items()}
 minor = int(cfg['min_python'].split('.')[1])
 

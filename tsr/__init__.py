@@ -7,8 +7,9 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 # `import tsr` is quick: what is named here is fetched from its module at first use (PEP 562).
 _HOMES = dict(Upscaler='evaluation', evaluate='evaluation', MultiTrainer='training', TrainConfig='training',
-              MultiVideoDataset='data', load_model='model', TSRError='video', probe='video', read_frames='video')
+              MultiVideoDataset='dataset', load_model='model', TSRError='video', probe='video', read_frames='video')
 __all__ = list(_HOMES)
+_HOMES |= dict(TrainingPanel='panels', UpscalePanel='panels', compare='widgets') # `from tsr import *` must work without ipywidgets
 
 def __getattr__(name):
     if name not in _HOMES: raise AttributeError(f"module 'tsr' has no attribute {name!r}")

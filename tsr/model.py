@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['INTERPOLATIONS', 'ARCHITECTURES', 'WEIGHTS', 'TSRCNN', 'TSRCNN_small', 'TSRCNN_large', 'summary', 'load_original',
-           'Interpolation', 'LinearFilter', 'fit_linear', 'new_model', 'save_model', 'model_info', 'bundled',
-           'load_model']
+           'ToomConv', 'QuickTSRCNN', 'Interpolation', 'LinearFilter', 'fit_linear', 'halves', 'footprint', 'new_model',
+           'save_model', 'model_info', 'bundled', 'load_model', 'Paint', 'export_onnx']
 
 # %% ../nbs/02_model.ipynb #7a35915c
 import inspect, json
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -44,12 +45,14 @@ class TSRCNN(nn.Module):
             nn.Conv2d(widths[0], widths[1], think), nn.ReLU(inplace=True),
             nn.Conv2d(widths[1], 3, draw))
 
-    def forward(self,
+    def enlarge(self,
         window # (B, T, C, h, w) in [0, 1]
-    ): # (B, C, s*h, s*w)
-        x = F.interpolate(window.flatten(1, 2), scale_factor=self.scale, mode='bicubic') # (B, T*C, s*h, s*w)
-        if self.padding == 'same': x = F.pad(x, (self.margin,) * 4, mode='replicate')
-        return self.layers(x)
+    ): # (B, T*C, s*h, s*w), and `margin` more on each side where the output has the full size
+        "What the convolutions see."
+        x = F.interpolate(window.flatten(1, 2), scale_factor=self.scale, mode='bicubic')
+        return F.pad(x, (self.margin,) * 4, mode='replicate') if self.padding == 'same' else x
+
+    def forward(self, window): return self.layers(self.enlarge(window)) # (B, C, s*h, s*w)
 
 def TSRCNN_small(frames_back=1, frames_forward=1, scale=2, padding='same'):
     "The report's smaller network: 9-1-5, 64 and 32 features."
@@ -101,6 +104,59 @@ def load_original(
     model.load_state_dict({f'layers.{i - 1}.{kind}': state[f'layers.{i}.{kind}'] for i in (1, 3, 5) for kind in ('weight', 'bias')})
     model.provenance = dict(source=Path(path).name, project='github.com/Dawid64/super-enhanced-resolution')
     return model.eval()
+
+# %% ../nbs/02_model.ipynb #d1abef7a
+class ToomConv(nn.Module):
+    "A convolution with a large kernel and its ReLU, 3x3 outputs at a time: 25 products instead of 81."
+    def __init__(self,
+        conv, # `nn.Conv2d` without padding, from few channels
+        rows=16 # of tiles that are worked on at once: it bounds the memory
+    ):
+        super().__init__()
+        self.side, self.blocks, self.rows, self.bias = conv.kernel_size[0], -(-conv.kernel_size[0] // 3), rows, conv.bias.detach()
+        points = torch.tensor([0, 1, -1, 2], dtype=torch.float64)
+        powers = lambda n: torch.cat([points[:, None] ** torch.arange(n), torch.eye(n, dtype=torch.float64)[-1:]]) # (5, n): the last row is infinity
+        square = lambda a: torch.einsum('ix,jy->ijxy', a, a).flatten(0, 1) # the same along both axes: (25, n, n)
+        self.to_values, self.from_values = square(torch.linalg.inv(powers(5)).T).float()[:, None], square(powers(3)).flatten(1).T.float()
+        blocks = F.pad(conv.weight.detach().double(), (0, 3 * self.blocks - self.side) * 2).unflatten(3, (-1, 3)).unflatten(2, (-1, 3)) # (O, C, y, 3, x, 3)
+        self.kernels = [k.contiguous(memory_format=torch.channels_last) for k in torch.einsum('vab,ocyaxb->vocyx', square(powers(3)), blocks).float()]
+
+    def forward(self,
+        x # (B, C, H, W)
+    ): # (B, O, H-side+1, W-side+1), channels last in memory
+        (b, c, *size), beyond = x.shape, self.blocks - 1
+        height, width = (n - self.side + 1 for n in size)
+        down, across = -(-height // 3), -(-width // 3) # tiles
+        x = F.pad(x, (0, 3 * (across + beyond) + 2 - size[1], 0, 3 * (down + beyond) + 2 - size[0]))
+        out = x.new_empty(b, down, 3, across, 3, len(self.bias))
+        for y in range(0, down, self.rows):
+            n = min(self.rows, down - y)
+            seen = x[:, :, 3 * y:3 * (y + n + beyond) + 2].flatten(0, 1)[:, None]
+            values = F.conv2d(seen, self.to_values, stride=3).unflatten(0, (b, c)) # (B, C, 25, tiles down, tiles across)
+            products = [F.conv2d(values[:, :, v].contiguous(memory_format=torch.channels_last), kernel).permute(0, 2, 3, 1) for v, kernel in enumerate(self.kernels)]
+            made = (self.from_values @ torch.stack(products).flatten(1)).view(3, 3, b, n, across, -1)
+            out[:, y:y + n] = made.add_(self.bias).relu_().permute(2, 3, 0, 4, 1, 5)
+        return out.flatten(3, 4).flatten(1, 2)[:, :height, :width].permute(0, 3, 1, 2)
+
+# %% ../nbs/02_model.ipynb #f917a79d
+class QuickTSRCNN(nn.Module):
+    "`TSRCNN` for a processor: the same output from fewer products. It cannot be trained."
+    def __init__(self,
+        net # `TSRCNN` with `padding='same'` and a whole number as its scale
+    ):
+        super().__init__()
+        self.frames_back, self.frames_forward, self.scale, self.args, self.enlarge = net.frames_back, net.frames_forward, int(net.scale), net.args, net.enlarge
+        look, _, self.think, _, draw = net.layers
+        self.look, s = ToomConv(look), self.scale
+        shifted = [F.pad(draw.weight.detach(), (x, s - 1 - x, y, s - 1 - y)) for y in range(s) for x in range(s)] # s*s of (C, 32, 5+s-1, 5+s-1)
+        self.draw = torch.stack(shifted, 1).flatten(0, 1), draw.bias.detach().repeat_interleave(s * s)
+
+    @torch.no_grad()
+    def forward(self,
+        window # (B, T, C, h, w) in [0, 1]
+    ): # (B, C, s*h, s*w)
+        x = F.relu_(self.think(self.look(self.enlarge(window))))
+        return F.pixel_shuffle(F.conv2d(x, *self.draw, stride=self.scale), self.scale)
 
 # %% ../nbs/02_model.ipynb #71dcdecc
 INTERPOLATIONS = ('nearest', 'bilinear', 'bicubic', 'bicubic05', 'lanczos4')
@@ -157,8 +213,33 @@ def fit_linear(
         model.weight.copy_(w.T.reshape(-1, 1, size, size))
     return model.eval()
 
+# %% ../nbs/02_model.ipynb #b423aaa4
+def halves(
+    model # takes (B, T, C, h, w)
+): # two functions
+    "What a model does with a whole window (`gather`, if it has that), and what it does with any part of the result."
+    return getattr(model, 'gather', lambda window: window), getattr(model, 'paint', model)
+
+@torch.inference_mode()
+def footprint(
+    model # takes (B, T, C, h, w)
+): # (small pixels from an input to the last output that it changes, None: no limit; bytes for each small pixel in the widest layer)
+    "How far a model looks, and how much it holds."
+    n, sizes = 129, []
+    device = next(model.parameters(), torch.empty(0)).device
+    gather, paint = halves(model)
+    seen = gather(torch.zeros(1, model.frames_back + 1 + model.frames_forward, 3, n, n, device=device))
+    seen[..., n // 2, n // 2] = torch.nan
+    hooks = [layer.register_forward_hook(lambda layer, _, out: sizes.append(out.nbytes)) for layer in model.modules()]
+    try: spoilt = paint(seen)[0, 0].isnan()
+    finally:
+        for hook in hooks: hook.remove()
+    ends = [torch.div(f(axis.nonzero()), model.scale).floor() for axis in (spoilt.any(0), spoilt.any(1)) for f in (torch.min, torch.max)]
+    reach = max(abs(int(end) - n // 2) for end in ends)
+    return None if reach >= n // 2 - 1 or model.scale % 1 else reach, max(sizes) / n**2
+
 # %% ../nbs/02_model.ipynb #277fe021
-ARCHITECTURES = dict(TSRCNN='tsr.model', TSRCNN_small='tsr.model', TSRCNN_large='tsr.model', LinearFilter='tsr.model', TSRNet='tsr.network')
+ARCHITECTURES = dict(TSRCNN='tsr.model', TSRCNN_small='tsr.model', TSRCNN_large='tsr.model', LinearFilter='tsr.model', TSRNet='tsr.network', AlignedNet='tsr.network')
 
 def new_model(
     name, # in `ARCHITECTURES`
@@ -218,3 +299,30 @@ def load_model(
     except RuntimeError: raise TSRError(f'{path}: its tensors do not fit the {info["architecture"]} that its header describes') from None
     net.provenance = info['provenance']
     return net.eval()
+
+# %% ../nbs/02_model.ipynb #c51bbbc2
+class Paint(nn.Module):
+    "The half of a model that is a network and nothing else."
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, seen): return self.model.paint(seen)
+
+def export_onnx(
+    model, # what `load_model` takes
+    path # of the .onnx file; appears only when it is whole
+):
+    "Write a model as ONNX: input `window` (B, T, C, h, w), or `seen` for one that looks along the motion (what its `gather` returns); output `frame` (B, C, s*h, s*w)."
+    model, path = load_model(model), Path(path)
+    if isinstance(model, Interpolation): raise TSRError(f'{model.kernel}: an interpolation is no network; every player has its own')
+    if missing := [name for name in ('onnx', 'onnxscript') if find_spec(name) is None]:
+        raise TSRError(f"{path}: not written, {' and '.join(missing)} cannot be imported; pip install 'tsr[onnx]'")
+    part, window = path.with_name(path.name + '.part'), torch.rand(2, model.frames_back + 1 + model.frames_forward, 3, 20, 24)
+    name = getattr(model, 'onnx_input', 'window')
+    if name != 'window': window, model = model.gather(window), Paint(model)
+    free = {axis: torch.export.Dim.DYNAMIC for axis in (0, window.ndim - 2, window.ndim - 1)}
+    try:
+        torch.onnx.export(model, (window,), part, dynamo=True, external_data=False, verbose=False, input_names=[name], output_names=['frame'], dynamic_shapes=(free,))
+        part.replace(path)
+    finally: part.unlink(missing_ok=True)
