@@ -6,7 +6,8 @@ matplotlib.use('Agg')
 import matplotlib.pyplot as plt
 import torch
 
-from tsr.data import MultiVideoDataset, SHOW, make_sample
+from tsr.data import SHOW, make_sample
+from tsr.dataset import MultiVideoDataset
 from tsr.losses import psnr
 from tsr.model import load_model
 

@@ -3,7 +3,8 @@ import sys
 
 from tqdm import tqdm
 
-from tsr.data import MultiVideoDataset, find_videos
+from tsr.data import find_videos
+from tsr.dataset import MultiVideoDataset
 from tsr.model import fit_linear, save_model
 from tsr.training import commit
 

@@ -3,16 +3,18 @@
     python resources/manifest.py FOLDER... -o train.csv        write it
     python resources/manifest.py FOLDER... --check train.csv   exit with one line that says what differs
     python resources/manifest.py FOLDER --film train.csv       make the sample clips that it lists, where they are not yet
+    python resources/manifest.py FOLDER --link third1.csv      make a folder of links to those files of FOLDER that it lists, and check them
 
-A video of FOLDER is listed by its path from that folder's name on; a single file may be given as NAME=FILE.
+The tasks can be given together. A video of FOLDER is listed by its path from that folder's name on; a single file may be given as NAME=FILE.
 The check compares the columns that the table has. That of sample clips has neither bytes nor hashes: their pixels are
 the same on every machine only to rounding, and the encoder makes other bytes of that; scene, size and frames say it all.
 """
 import argparse, csv, hashlib, sys
 from pathlib import Path
 
-from tsr.data import VIDEO_SUFFIXES, find_videos, make_sample
-from tsr.video import TSRError, probe
+from tsr.data import PHOTO_SUFFIXES, VIDEO_SUFFIXES, find_videos, make_sample
+from tsr.dataset import look_into
+from tsr.video import TSRError
 
 def named(
     inputs # list of folders, files and NAME=FILE
@@ -29,10 +31,10 @@ def describe(
     path # of a file
 ): # dict of text, as the table holds it
     "A file's row, but for its name."
-    row = dict(bytes=path.stat().st_size, width='', height='', frames='', sha256=hashlib.sha256(path.read_bytes()).hexdigest())
-    if path.suffix.lower() in VIDEO_SUFFIXES:
-        info = probe(path, count=True)
-        row |= dict(width=info.width, height=info.height, frames=info.frames)
+    if path.suffix.lower() in VIDEO_SUFFIXES | PHOTO_SUFFIXES:
+        s = look_into(path)
+        row = dict(bytes=s.bytes, width=s.width, height=s.height, frames=len(s.times), sha256=s.sha256)
+    else: row = dict(bytes=path.stat().st_size, width='', height='', frames='', sha256=hashlib.sha256(path.read_bytes()).hexdigest())
     return {k: str(v) for k, v in row.items()}
 
 def read(
@@ -83,16 +85,29 @@ def film(
         path.parent.mkdir(parents=True, exist_ok=True)
         make_sample(path.stem, path, int(row['frames']), size=(int(row['height']), int(row['width'])))
 
+def link(
+    manifest, # path of a table
+    folder # where the files are
+): # `Path` of the new folder, which is called as the table
+    "A part of a folder as a folder of its own."
+    top = Path(manifest).with_suffix('')
+    top.mkdir(exist_ok=True)
+    for name in read(manifest):
+        place = top/Path(name).name
+        place.unlink(missing_ok=True)
+        place.symlink_to((Path(folder)/place.name).resolve())
+    return top
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('inputs', nargs='+', metavar='FOLDER')
-    task = parser.add_mutually_exclusive_group(required=True)
-    for flags in (('-o', '--out'), ('--check',), ('--film',)): task.add_argument(*flags, metavar='MANIFEST')
+    for flags in (('-o', '--out'), ('--check',), ('--film',), ('--link',)): parser.add_argument(*flags, metavar='MANIFEST')
     args = parser.parse_args()
+    if not (args.out or args.check or args.film or args.link): parser.error('what shall be done with MANIFEST?')
     if args.film: film(args.film, args.inputs[0])
-    files = named(args.inputs)
-    if args.out: write(args.out, files)
-    else: check(args.check or args.film, files)
+    if args.out: write(args.out, named(args.inputs))
+    if listed := args.check or args.film: check(listed, named(args.inputs))
+    if args.link: check(args.link, named([str(link(args.link, args.inputs[0]))]))
 
 if __name__ == '__main__':
     try: main()

@@ -1,0 +1,265 @@
+"""The panels in a real browser: `tsr app` is opened, clicked through, and photographed.
+
+    python resources/panels.py resources/screenshots
+    python resources/panels.py resources/screenshots --lab
+
+Makes a small clip in a folder of its own, serves the panels there, and drives them in Chromium as a reader would: a training is
+started, watched, found again after a reload, stopped and resumed to its end; a video larger than Tornado's 10 MB is uploaded; one is
+upscaled and plays; the slider moves. Fails at the first thing that is not as it should be, an error of ours in the browser's console
+included. Without a browser it says so and leaves the pictures alone; in CI that is a failure. With `--lab` the panels stand in a notebook
+of JupyterLab instead, light and dark, in a window of 1000 and of 1600 pixels: nothing may be cut off, and nothing scroll within a panel.
+"""
+import argparse, io, json, os, re, shutil, subprocess, sys, tempfile, time
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import HTTPRedirectHandler, build_opener
+
+import numpy as np
+import psutil
+from PIL import Image
+from screenshots import BROWSERS, free_port
+
+from tsr.data import TRAIN, film, make_sample, small_frames
+from tsr.runs import run_status, whole
+from tsr.video import TSRError, probe, write_frames
+
+WIDTH = 1280 # of the page
+FOREIGN = 'net::ERR_', 'shared singleton module', 'shared module', '/voila/api/shutdown/' # the page's way to a CDN, Voila's versions, and its farewell, which is refused where there is a token
+
+@contextmanager
+def served(
+    folder, # where the page works
+    patience=60 # seconds that the server may take to start
+): # its address, with the token
+    "`tsr app` for as long as this lasts."
+    command = [sys.executable, '-m', 'tsr.cli', 'app', '--no-browser', '--port', str(free_port())]
+    server = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        address = server.stdout.readline().strip()
+        if 'token=' not in address: raise TSRError(f'tsr app does not start: {address!r}')
+        yield address
+    finally:
+        server.terminate()
+        server.wait()
+
+def refused(address): # bool
+    "Whether an address asks who is there."
+    class Stay(HTTPRedirectHandler):
+        def redirect_request(self, *args): return None
+    try: return build_opener(Stay).open(address).status != 200
+    except HTTPError as e: return e.code in (302, 403) and '/login' in e.headers.get('Location', '/login')
+
+def films(folder):
+    "A clip to learn from, one to make large, and one that is too large for an upload of 10 MB."
+    (folder/'clips').mkdir()
+    make_sample(TRAIN[0], folder/'clips'/'archive.mp4', frames=24, size=(288, 512))
+    write_frames(folder/'clips'/'kitchen.mp4', small_frames(film('kitchen', 12, size=(360, 640)), (180, 320)), fps=24, crf=12)
+    noise = np.random.default_rng(0).integers(0, 256, (10, 360, 640, 3), 'uint8')
+    write_frames(folder/'large.mp4', [*noise, *noise], fps=24, lossless=True, preset='ultrafast')
+
+def knob(page, name): return page.locator('.tsr-field:visible', has=page.locator(f'label:text-matches("^{name}\\\\b")')).locator('input, textarea, select').first
+
+def button(page, name): return page.locator('button:visible').filter(has_text=re.compile(rf'^\s*{name}$'))
+
+def fill(page, **values):
+    "Type into controls, as a hand would."
+    for name, value in values.items():
+        field = knob(page, name.replace('_', ' '))
+        field.fill(str(value))
+        field.press('Tab')
+
+def shot(element, path, folder, width=1040):
+    "Save what is seen of an element."
+    if not folder: return
+    picture = Image.open(io.BytesIO(element.screenshot())).convert('RGB')
+    width = min(width, picture.width)
+    with whole(folder/path) as part: picture.resize((width, round(picture.height * width / picture.width)), Image.Resampling.LANCZOS).save(part, 'JPEG', quality=88, subsampling=0, optimize=True)
+
+def train(page, work, folder, expect):
+    "A training: started, watched, found again, stopped, resumed."
+    expect(page.get_by_text('Name videos to train on')).to_be_visible()
+    knob(page, 'or found here').select_option('clips/archive.mp4')
+    fill(page, model_args='{"features": 8, "blocks": 2}', patch=24, epochs=5000, batch_size=8)
+    page.get_by_text('more settings').click()
+    fill(page, validation_frames=3, log_every=1, warmup=5)
+    page.get_by_text('more settings').click()
+    expect(page.get_by_text('1 video, 24 frames of 512×288, 256×144 to 512×288')).to_be_visible()
+    button(page, 'Start').click()
+    expect(page.get_by_text(re.compile(r'training, epoch (\d\d+|[4-9]) of 5000'))).to_be_visible()
+    page.reload(wait_until='commit')
+    expect(page.get_by_text(re.compile('runs/panel-1: (training|validating), epoch'))).to_be_visible()
+    if run_status(work/'runs'/'panel-1')['phase'] not in ('train', 'validate'): raise TSRError('the training did not outlive the page')
+    expect(page.locator('.tsr-card img').nth(1)).to_be_visible()
+    if folder: page.wait_for_timeout(15_000) # for a picture with some curves in it
+    shot(page.locator('.tsr').first, 'training.jpg', folder)
+    button(page, 'Stop').click()
+    expect(page.get_by_text('stopped and saved after')).to_be_visible()
+    button(page, 'Resume').click()
+    expect(page.get_by_text(re.compile('runs/panel-1: training, epoch'))).to_be_visible()
+    button(page, 'Stop').click()
+    expect(page.get_by_text('stopped and saved after')).to_be_visible()
+
+def upscale(page, work, folder, expect):
+    "An upload that is more than 10 MB, and an upscaling that plays."
+    page.get_by_role('tab', name='Upscale').click()
+    with page.expect_file_chooser() as chooser: page.locator('button:visible', has_text='Upload').click()
+    chooser.value.set_files(work/'large.mp4')
+    expect(page.get_by_text('640×360, 20 frames')).to_be_visible()
+    fill(page, video='clips/kitchen.mp4', model='small')
+    expect(page.get_by_text('320×180, 12 frames, 0.5 s, h264 to 640×360: kitchen_tsr.mp4')).to_be_visible()
+    button(page, 'Upscale').click()
+    expect(page.locator('video')).to_be_visible()
+    expect(page.get_by_text('kitchen_tsr.mp4: 12 frames of 640×360')).to_be_visible()
+    page.locator('video').evaluate('v => { v.muted = true; return v.play() }')
+    page.wait_for_function('() => { const v = document.querySelector("video"); return v.videoWidth == 640 && v.currentTime > .2 }')
+    with page.expect_download() as download: page.get_by_role('link', name='Download').click()
+    if download.value.path().read_bytes() != (work/'kitchen_tsr.mp4').read_bytes(): raise TSRError('the download is not the file')
+    stage, clip = page.locator('.tsr-stage:visible'), page.locator('.tsr-clip:visible')
+    box = stage.bounding_box()
+    x, y = box['x'] + box['width'] / 2, box['y'] + box['height'] / 2
+    page.mouse.move(x, y); page.mouse.down(); page.mouse.move(box['x'] + .3 * box['width'], y, steps=4); page.mouse.up()
+    cut_at = lambda share: page.wait_for_function('([clip, width, share]) => Math.abs(clip.offsetWidth / width - share) < .02', arg=[clip.element_handle(), box['width'], share])
+    cut_at(.3) # it follows the line
+    page.mouse.click(box['x'] + .5 * box['width'], y)
+    cut_at(.5)
+    page.wait_for_timeout(1000)
+    if abs(clip.bounding_box()['width'] / box['width'] - .5) > .02: raise TSRError('the line does not stay where it was put')
+    page.mouse.move(0, 0)
+    shot(page.locator('.tsr:visible').first, 'upscale.jpg', folder, 720)
+    shot(page.locator('.tsr-compare:visible'), 'compare.jpg', folder, 900)
+    page.get_by_role('button', name='4×').click()
+    page.wait_for_function('([stage, width]) => stage.offsetWidth > 3.5 * width', arg=[stage.element_handle(), box['width']])
+
+NOTEBOOK = """from tsr import TrainingPanel, UpscalePanel, TrainConfig
+---
+TrainingPanel('clips/archive.mp4', TrainConfig(model_args=dict(features=8, blocks=2), patch=24, batch_size=8, epochs=5000, validation_frames=3, log_every=1, warmup=5), out='runs/lab')
+---
+UpscalePanel('small', 'clips/kitchen.mp4')"""
+
+@contextmanager
+def lab(
+    folder, # where the notebook lies
+    theme # 'light' or 'dark'
+): # its address
+    "JupyterLab for as long as this lasts."
+    cells = [dict(cell_type='code', id=f'c{i}', metadata={}, execution_count=None, outputs=[], source=s) for i, s in enumerate(NOTEBOOK.split('\n---\n'))]
+    kernel = dict(name='python3', display_name='Python 3', language='python')
+    (folder/'panels.ipynb').write_text(json.dumps(dict(cells=cells, metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)))
+    settings = folder/f'settings-{theme}'/'@jupyterlab'/'apputils-extension'
+    settings.mkdir(parents=True)
+    (settings/'themes.jupyterlab-settings').write_text(json.dumps({'theme': f'JupyterLab {theme.title()}'}))
+    (settings/'notification.jupyterlab-settings').write_text(json.dumps({'fetchNews': 'false', 'checkForUpdates': False}))
+    port = free_port()
+    command = [sys.executable, '-m', 'jupyterlab', '--no-browser', '--allow-root', f'--port={port}', '--IdentityProvider.token=', f'--ServerApp.root_dir={folder}', f'--LabApp.user_settings_dir={settings.parent.parent}']
+    server = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try: yield f'http://127.0.0.1:{port}/doc/tree/panels.ipynb'
+    finally:
+        server.terminate()
+        server.wait()
+
+def reach(page, address, patience=120):
+    "Open a page whose server may still be starting."
+    give_up = time.monotonic() + patience
+    while True:
+        try: return page.goto(address)
+        except Exception:
+            if time.monotonic() > give_up: raise
+            time.sleep(.5)
+
+MISFITS = """() => [...document.querySelectorAll('.tsr *')].filter(e => {
+    const style = getComputedStyle(e), wide = e.scrollWidth > e.clientWidth + 1, high = e.scrollHeight > e.clientHeight + 1
+    const text = e.matches('label, button, small, .widget-html-content') && style.overflowX != 'visible'
+    return e.clientWidth && !e.closest('.tsr-view') && (text && wide || ['auto', 'scroll'].includes(style.overflowY) && (wide || high))
+}).map(e => e.className + ' ' + e.innerText.slice(0, 40))"""
+
+def look(page, name, folder, widths=(1000, 1600)):
+    "Both panels at several widths: nothing is cut off."
+    for width in widths:
+        page.set_viewport_size(dict(width=width, height=2600))
+        page.wait_for_timeout(1000)
+        if wrong := page.evaluate(MISFITS): raise TSRError(f'{name}, {width} pixels: cut off or scrolled: {wrong[:3]}')
+        for i, panel in enumerate(('training', 'upscale')): shot(page.locator('.tsr').nth(i), f'{panel}_{name}_{width}.jpg', folder, min(width, 1200) - 160)
+
+def in_lab(page, address, theme, folder, expect):
+    "Both panels in a notebook, at work."
+    reach(page, address)
+    expect(page.locator('.jp-Notebook')).to_be_visible()
+    expect(page.get_by_text('Python 3 (ipykernel) | Idle')).to_be_visible()
+    page.get_by_text('Run', exact=True).first.click()
+    page.get_by_text('Run All Cells', exact=True).click()
+    expect(page.locator('.tsr')).to_have_count(2)
+    training, upscaling = page.locator('.tsr').nth(0), page.locator('.tsr').nth(1)
+    button(training, 'Start').click()
+    expect(page.get_by_text(re.compile(r'training, epoch (\d\d+|[4-9]) of 5000'))).to_be_visible()
+    button(upscaling, 'Upscale').click()
+    expect(page.locator('video')).to_be_visible()
+    page.wait_for_function('() => document.querySelector("video").videoWidth == 640') # served by Jupyter
+    page.wait_for_timeout(15_000) # for a picture with some curves in it
+    button(training, 'Stop').click()
+    expect(page.get_by_text('stopped and saved after')).to_be_visible()
+    look(page, f'lab_{theme}', folder)
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('folder', nargs='?', type=Path, help='for the pictures; without it none are kept')
+    parser.add_argument('--lab', action='store_true', help='in JupyterLab')
+    args = parser.parse_args()
+    folder = args.folder and args.folder.absolute()
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not browser or not find_spec('playwright') or not find_spec('voila'):
+        needed = 'the panels in a browser need Chromium (Debian: apt-get install chromium) and pip install playwright voila'
+        if os.environ.get('CI'): raise TSRError(needed)
+        return print(f'skipped: {needed}')
+    from playwright.sync_api import expect, sync_playwright
+    expect.set_options(timeout=120_000)
+    with tempfile.TemporaryDirectory() as work, sync_playwright() as p, p.chromium.launch(executable_path=browser, args=['--no-sandbox']) as chromium:
+        work = Path(work)
+        films(work)
+        try: (on_lab if args.lab else on_page)(chromium, work, folder, expect)
+        finally: end_runs(work)
+
+def end_runs(work):
+    "No training is left behind by a test that failed."
+    for path in work.rglob('status.json'):
+        if (s := run_status(path.parent))['phase'] in ('loading', 'train', 'validate'): psutil.Process(s['pid']).kill()
+
+def opened(chromium, mine, errors): # page
+    "A page that sees nothing from outside, and whose errors are kept."
+    page = chromium.new_page(viewport=dict(width=WIDTH, height=1900))
+    page.set_default_timeout(120_000)
+    page.route('**/*', lambda route: route.continue_() if route.request.url.startswith((mine, 'data:', 'blob:')) else route.abort())
+    page.on('console', lambda m: m.type == 'error' and not any(f in m.text + m.location['url'] for f in FOREIGN) and errors.append(m.text))
+    page.on('pageerror', lambda e: errors.append(str(e)))
+    return page
+
+def on_lab(chromium, work, folder, expect):
+    "In JupyterLab, by day and by night."
+    for theme in ('light', 'dark'):
+        shutil.rmtree(work/'runs', ignore_errors=True)
+        (work/'kitchen_tsr.mp4').unlink(missing_ok=True)
+        with lab(work, theme) as address:
+            page = opened(chromium, address.split('/doc')[0], errors := [])
+            in_lab(page, address, theme, folder, expect)
+            page.close()
+            if errors: raise TSRError(f'the console says: {errors[0]}')
+    print('JupyterLab, light and dark, 1000 and 1600 pixels wide: trained, upscaled, played; nothing is cut off, no errors in the console')
+
+def on_page(chromium, work, folder, expect):
+    "On the page of `tsr app`."
+    with served(work) as address:
+        site = address.split('?')[0]
+        for path in ('', '?token=wrong', 'api/kernels', 'voila/render/tsr.ipynb', 'files/large.mp4'):
+            if not refused(site + path): raise TSRError(f'/{path}: is open to everybody')
+        page = opened(chromium, site, errors := [])
+        page.goto(address)
+        train(page, work, folder, expect)
+        upscale(page, work, folder, expect)
+        if page.evaluate('document.documentElement.scrollWidth') > WIDTH: raise TSRError('the page is wider than the window')
+        if errors: raise TSRError(f'the console says: {errors[0]}')
+    print('trained, reloaded, stopped, resumed, uploaded, upscaled, played, compared; no errors in the console')
+
+if __name__ == '__main__':
+    try: main()
+    except TSRError as e: sys.exit(str(e))

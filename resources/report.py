@@ -1,0 +1,234 @@
+"""The whole report by one command.
+
+    python resources/report.py run     executes the notebooks, in the order of nbs/sidebar.yml, and saves their outputs
+    python resources/report.py html    renders them as pages with working links into _html/, which need neither Quarto nor a network
+    python resources/report.py check   whether the tables stored in them are those of resources/
+
+`run` and `check` take notebooks, if it is not to be all of them. A cell marked `#| eval: false`, or with a flag of `tst_flags` in settings.ini, is not run
+and keeps the outputs it has; `run --flags slow` runs those too. What only a live page shows (widget views, progress bars) is not saved.
+"""
+import argparse, ast, base64, configparser, mimetypes, os, re, symtable, sys, time
+from difflib import unified_diff
+from html import unescape
+from pathlib import Path
+from urllib.parse import unquote
+
+import nbformat
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+NBS = ROOT/'nbs'
+config = configparser.ConfigParser()
+config.read(ROOT/'settings.ini')
+TST_FLAGS = set(config['DEFAULT']['tst_flags'].split())
+os.environ.setdefault('PYTHONWARNINGS', 'ignore')
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE') # or two processes on two cores spin against each other
+
+def sections(): # list of (title, paths of notebooks); the front page has no title
+    "The notebooks as the sidebar orders them."
+    listed = yaml.safe_load((NBS/'sidebar.yml').read_text())['website']['sidebar']['contents']
+    return [('', [NBS/x]) if isinstance(x, str) else (x['section'], [NBS/name for name in x['contents']]) for x in listed]
+
+def order(): return [path for _, paths in sections() for path in paths]
+
+def directives(cell): return [line[2:].strip() for line in cell.source.splitlines() if line.startswith('#|')]
+
+def code(cell): return ''.join(line for line in cell.source.splitlines(True) if not line.startswith('#|')).strip('\n')
+
+def skipped(cell, flags=frozenset()):
+    return cell.cell_type == 'code' and any(d == 'eval: false' or d in TST_FLAGS - flags for d in directives(cell))
+
+# run
+
+def is_live(output): return output.get('name') == 'stderr' or 'application/vnd.jupyter.widget-view+json' in output.get('data', {})
+
+def execute(path, flags):
+    "Execute a notebook in place."
+    from nbclient import NotebookClient
+    nb = nbformat.read(path, as_version=4)
+    client = NotebookClient(nb, timeout=3600, kernel_name='python3', coalesce_streams=True, resources={'metadata': {'path': str(path.parent)}})
+    with client.setup_kernel():
+        for i, cell in enumerate(nb.cells):
+            if cell.cell_type == 'code' and not skipped(cell, flags): client.execute_cell(cell, i)
+    for cell in nb.cells:
+        if cell.cell_type == 'code': cell.outputs = [o for o in cell.outputs if not is_live(o)]
+    nb.metadata.pop('widgets', None)
+    nbformat.write(nb, path)
+
+def run(args):
+    for path in args.notebooks:
+        start = time.time()
+        execute(path.resolve(), set(args.flags.split()))
+        print(f'{path}: {time.time() - start:.0f} s', file=sys.stderr)
+
+# check: of each notebook, only the cells that show files of resources/results, and those that these need
+
+def used(table): # names of the module that a scope and those within it use
+    own = {s.get_name() for s in table.get_symbols() if s.is_referenced() and (table.get_type() == 'module' or s.is_global())}
+    return own.union(*map(used, table.get_children()))
+
+def names(source): # (names it gives a value, those of them that it changes or may find, names it uses)
+    "What a cell's names have to do with other cells."
+    try: table, tree = symtable.symtable(source, 'cell', 'exec'), ast.parse(source)
+    except SyntaxError: return set(), set(), set()
+    given = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
+    changed = {node.value.id for node in ast.walk(tree) if isinstance(node, (ast.Subscript, ast.Attribute)) and isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name)}
+    return given, changed, used(table)
+
+def reads_results(source): return any(isinstance(n, ast.Constant) and 'resources/results' in str(n.value) for n in ast.walk(ast.parse(source)))
+
+def shown(outputs): # list of lines: text and tables, as they are read; pictures are left out
+    "What an output says."
+    lines = []
+    for o in outputs:
+        data = o.get('data', {})
+        kind = next((k for k in ('text/markdown', 'text/html', 'text/plain') if k in data), None)
+        if o['output_type'] == 'stream' and o['name'] == 'stdout': text = o['text']
+        elif kind and not any(k.startswith(('image/', 'video/')) for k in data): text = data[kind]
+        else: continue
+        text = ''.join(text)
+        if kind == 'text/html': text = unescape(re.sub(r'<[^>]*>', ' ', re.sub(r'(?s)<style.*?</style>', '', text).replace('</tr>', '\n')))
+        lines += [' '.join(line.split()) for line in text.splitlines() if line.strip()]
+    return lines
+
+def to_compare(nb): # (numbers of the cells whose outputs come from resources/results, numbers of those to run)
+    "Follow the names: forward from what reads a file, and back to what that needs."
+    cells = [(i, cell, code(cell)) for i, cell in enumerate(nb.cells) if cell.cell_type == 'code' and not skipped(cell)]
+    facts, read, compared = {i: names(text) for i, _, text in cells}, set(), []
+    for i, cell, text in cells:
+        given, changed, uses = facts[i]
+        if 'resources/results' in text and reads_results(text) or uses & read: # not an import that happens to have the name
+            read |= given | changed
+            if shown(cell.outputs) and 'hide' not in directives(cell): compared.append(i)
+        else: read -= given
+    late, needed, before = set(), set(), None # a function finds what it calls when it is called, also below itself
+    while needed != before:
+        before, wanted = set(needed), set()
+        for i, _, text in reversed(cells):
+            given, changed, uses = facts[i]
+            if i in compared or (given | changed) & (wanted | late) or 'import *' in text and compared and i < compared[-1]:
+                wanted = wanted - given | uses
+                late |= uses if 'def ' in text else set()
+                needed.add(i)
+    return compared, sorted(needed)
+
+def compare(path, save=False): # number of outputs that are as stored
+    "Run the cells of a notebook that show results; anything else than what is stored is an error, or is stored."
+    from execnb.shell import CaptureShell
+    nb, same = nbformat.read(path, as_version=4), 0
+    compared, needed = to_compare(nb)
+    if not compared: return 0
+    shell = CaptureShell(mpl_format='png')
+    shell.run("import pandas; pandas.set_option('display.max_columns', 20)") # as in a notebook
+    for i in needed:
+        outputs = shell.run(code(nb.cells[i]))
+        if shell.exc: raise SystemExit(f'{path.name}, cell {nb.cells[i].id}: {shell.exc!r}')
+        if i not in compared: continue
+        fresh_outputs = [o for o in nbformat.from_dict(outputs) if not is_live(o)]
+        stored, fresh = shown(nb.cells[i].outputs), shown(fresh_outputs)
+        if save and (stored != fresh or any('image' in kind for o in fresh_outputs for kind in o.get('data', {}))): nb.cells[i].outputs = fresh_outputs
+        elif stored != fresh:
+            print(*unified_diff(stored, fresh, 'stored', 'of resources/', n=0, lineterm=''), sep='\n')
+            raise SystemExit(f'{path.name}, cell {nb.cells[i].id}: what is stored is not what resources/ holds; python resources/report.py check --save nbs/{path.name}')
+        same += 1
+    if save: nbformat.write(nb, path)
+    return same
+
+def check(args):
+    sys.path.insert(0, str(NBS))
+    paths, total = [p.resolve() for p in args.notebooks], 0
+    os.chdir(NBS)
+    for path in paths:
+        begun, same = time.time(), compare(path, args.save)
+        total += same
+        if same: print(f'{path.name}: {same} outputs are those of resources/ ({time.time() - begun:.0f} s)', flush=True)
+    if not total: raise SystemExit('no output was compared')
+
+# html
+
+def readable(nb): # the notebook, changed
+    "What a reader sees: no hidden cells and no directives; code that goes into the package can be folded."
+    nb.cells = [c for c in nb.cells if not {'hide', 'default_exp'} & {d.split()[0] for d in directives(c) if d} and (c.cell_type != 'code' or code(c) or c.outputs)]
+    for cell in nb.cells:
+        if cell.cell_type != 'code': continue
+        marks = directives(cell)
+        cell.metadata.tags = ['remove_input'] if 'echo: false' in marks else ['package'] if 'export' in marks else []
+        cell.source, cell.outputs = code(cell), [o for o in cell.outputs if not is_live(o)]
+    return nb
+
+def exporter():
+    "Notebooks to the inner part of a page, with formulas as MathML and pictures within."
+    from jinja2 import pass_context
+    from latex2mathml.converter import convert
+    from nbconvert.exporters.html import HTMLExporter
+    from nbconvert.preprocessors import TagRemovePreprocessor
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+    class Renderer(IPythonRenderer):
+        def block_math(self, body): return convert(body.strip(), display='block')
+        def inline_math(self, body): return convert(body)
+        def heading(self, *args, **kwargs): return re.sub(r'(id="|href="#)([^"]*)', lambda m: m[1] + m[2].lower(), super().heading(*args, **kwargs)) # as Quarto names it
+        def _src_to_base64(self, src):
+            file = NBS/src
+            return f'data:{mimetypes.guess_type(file)[0]};base64,{base64.b64encode(file.read_bytes()).decode()}' if file.is_file() else None
+    class Exporter(HTMLExporter):
+        @pass_context
+        def markdown2html(self, context, source):
+            return MarkdownWithMath(Renderer(escape=False, embed_images=True, anchor_link_text='#', attachments=context.get('cell', {}).get('attachments', {}))).render(source)
+    return Exporter(preprocessors=[TagRemovePreprocessor(remove_input_tags={'remove_input'}, enabled=True)], template_name='classic', exclude_input_prompt=True, exclude_output_prompt=True, raw_template='''{%- extends 'classic/base.html.j2' -%}
+{% block input %}{% if 'package' in cell.metadata.get('tags', []) %}<details open><summary>in the package</summary>{{ super() }}</details>{% else %}{{ super() }}{% endif %}{% endblock input %}''')
+
+def title(nb): return re.search(r'^# (.*)', nb.cells[0].source, re.M)[1]
+
+def relink(html, out): # html whose links work from `out`
+    "Notebooks become pages; what lies elsewhere is found from there."
+    def fresh(found):
+        target = found[2]
+        if re.match(r'[a-z]+:|#|//', target): return found[0]
+        file, mark, part = target.partition('#')
+        to = file[:-6] + '.html' if file.endswith('.ipynb') else os.path.relpath(NBS/file, out)
+        return f'{found[1]}="{to}{mark}{part}"'
+    return re.sub(r'\b(href|src)="([^"]+)"', fresh, html)
+
+def broken_links(out): # list of text
+    "Links of the pages that lead nowhere."
+    pages = {p.name: p.read_text() for p in out.glob('*.html')}
+    ids = {name: set(re.findall(r'\bid="([^"]*)"', text)) for name, text in pages.items()}
+    found = []
+    for name, text in pages.items():
+        for target in re.findall(r'<(?:a|img|video|source)\b[^>]*?\b(?:href|src)="(?!data:)([^"]+)"', text):
+            if re.match(r'[a-z]+:|//', target): continue
+            file, _, part = unquote(target).partition('#')
+            if file and not (out/file).exists() or part and (file or name) in ids and part not in ids[file or name]: found.append(f'{name}: {target}')
+    return found
+
+def html(args):
+    from pygments.formatters import HtmlFormatter
+    out, paths, made = args.out.resolve(), order(), exporter()
+    out.mkdir(parents=True, exist_ok=True)
+    books = {path: readable(nbformat.read(path, as_version=4)) for path in paths}
+    link = lambda path, text, mark='': f'<a href="{path.stem}.html"{mark}>{text}</a>'
+    skeleton, style = (ROOT/'resources'/'page.html').read_text(), HtmlFormatter().get_style_defs('.highlight')
+    for i, path in enumerate(paths):
+        navigation = '\n'.join(f'<h4>{name}</h4>' * bool(name) + '\n'.join(link(p, title(books[p]), ' class="here"' if p == path else '') for p in group) for name, group in sections())
+        body, _ = made.from_notebook_node(books[path])
+        before, after = paths[i - 1:i], paths[i + 1:i + 2]
+        page = skeleton.format(title=title(books[path]), highlighting=style, navigation=navigation, body=relink(body, out),
+                               before=''.join('&larr; ' + link(p, title(books[p])) for p in before), after=''.join(link(p, title(books[p])) + ' &rarr;' for p in after))
+        (out/f'{path.stem}.html').write_text(page)
+    if found := broken_links(out): raise SystemExit('links that lead nowhere:\n' + '\n'.join(found))
+    print(f'{len(paths)} pages, begin with {out/"index.html"}')
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True, metavar='run | html | check')
+    for name, command in dict(run=run, html=html, check=check).items():
+        sub = commands.add_parser(name)
+        sub.set_defaults(command=command)
+        if command is html: sub.add_argument('--out', type=Path, default=ROOT/'_html', help='folder of the pages')
+        else: sub.add_argument('notebooks', nargs='*', type=Path, default=order(), help='all, if none is named')
+        if command is check: sub.add_argument('--save', action='store_true', help='store what these cells show now; the others keep their outputs')
+        if command is run: sub.add_argument('--flags', default='', help='flags of tst_flags to run as well, as in nbdev_test')
+    args = parser.parse_args()
+    args.command(args)
+
+if __name__ == '__main__': main()

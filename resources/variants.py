@@ -1,0 +1,134 @@
+"""Networks that were tried beside TSRNet and not kept: what 06_exploration compares.
+
+Each takes a window (B, T, C, h, w) and returns the middle frame (B, C, s*h, s*w), as every model of tsr. In mixed precision the picture
+that detail is added to stays in float32, as in TSRNet.
+"""
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from tsr.data import resize
+from tsr.model import ARCHITECTURES, Interpolation, LinearFilter, load_model
+from tsr.motion import look_along
+from tsr.network import AlignedNet, Draw, Residual, TSRNet, place_pixels
+
+def residuals(features, blocks): return nn.Sequential(*[Residual(features) for _ in range(blocks)])
+
+def conv(n, features): return nn.Conv2d(n, features, 3, padding=1)
+
+def grow(
+    x, # (B, C, h, w)
+    fold # sides become multiples of this
+):
+    "Repeat the last row and column as often as it takes."
+    h, w = x.shape[-2:]
+    return F.pad(x, (0, -w % fold, 0, -h % fold), mode='replicate')
+
+class Variant(TSRNet):
+    "What the others share."
+    def act(self, x): return F.leaky_relu_(x, self.leak)
+
+class Folded(Variant):
+    "TSRNet at a quarter of the pixels: four small pixels become one with four times the channels."
+    def __init__(self, frames_back=1, frames_forward=1, scale=2, features=48, blocks=2):
+        super().__init__(frames_back, frames_forward, scale, 3, 0)
+        self.args |= dict(features=features, blocks=blocks)
+        self.head, self.body = conv(12 * (frames_back + 1 + frames_forward), features), residuals(features, blocks)
+        self.unfold = nn.Sequential(conv(features, 12 * self.scale**2), nn.PixelShuffle(2))
+        self.tail = Draw(3 * self.scale**2, self.scale)
+        nn.init.dirac_(self.tail.weight), nn.init.zeros_(self.unfold[0].weight), nn.init.zeros_(self.unfold[0].bias)
+
+    def forward(self, window):
+        h, w = window.shape[-2:]
+        x = self.act(self.head(F.pixel_unshuffle(grow(window.flatten(1, 2), 2), 2)))
+        return place_pixels(self.tail(self.unfold(self.body(x))[..., :h, :w], window[:, self.frames_back]), self.scale)
+
+class SmallPlaces(AlignedNet):
+    "AlignedNet whose neighbours are brought into place in the usual way: one number for each small pixel."
+    def gather(self, window):
+        return torch.cat((window[:, self.frames_back], 4 * look_along(window, self.frames_back, 1).to(window.dtype)), 1)
+
+class Recurrent(Variant):
+    "TSRNet that also gets its own features of the frame before: a window is walked through from its first frame."
+    def __init__(self, frames_back=3, frames_forward=1, scale=2, features=16, blocks=6):
+        super().__init__(frames_back, frames_forward, scale, features, blocks)
+        self.head = conv(3 * (1 + frames_forward) + features, features)
+
+    def forward(self, window):
+        state = window.new_zeros(len(window), self.head.out_channels, *window.shape[-2:])
+        for t in range(self.frames_back + 1):
+            seen = window[:, t:t + 1 + self.frames_forward].flatten(1, 2)
+            state = self.body(self.act(self.head(torch.cat((seen, state), 1))))
+        return place_pixels(self.tail(state, window[:, self.frames_back]), self.scale)
+
+class Branches(nn.Module):
+    "A 3x3 convolution that is trained as the sum of a 3x3, a 1x1 and nothing."
+    def __init__(self, features):
+        super().__init__()
+        self.wide, self.point = conv(features, features), nn.Conv2d(features, features, 1)
+
+    def forward(self, x): return self.wide(x) + self.point(x) + x
+
+    def collapsed(self):
+        "The same as one 3x3 convolution."
+        one = conv(*self.wide.weight.shape[:2])
+        with torch.no_grad():
+            one.weight.copy_(self.wide.weight + F.pad(self.point.weight + torch.eye(len(one.weight))[..., None, None], (1,) * 4))
+            one.bias.copy_(self.wide.bias + self.point.bias)
+        return one
+
+class Reparameterised(Variant):
+    "TSRNet whose convolutions have branches while it is trained (as in RepVGG, SESR, ECBSR)."
+    def __init__(self, frames_back=1, frames_forward=1, scale=2, features=16, blocks=6):
+        super().__init__(frames_back, frames_forward, scale, features, blocks)
+        for block in self.body: block.first, block.second = Branches(features), Branches(features)
+
+def collapse(
+    model # `Reparameterised`, or any other
+): # the same function at its true cost
+    "A TSRNet for one that was trained with branches; others as they are."
+    if not isinstance(model, Reparameterised): return model
+    plain = TSRNet(**model.args).eval()
+    state = {k: v for k, v in model.state_dict().items() if k in plain.state_dict()}
+    for name, part in model.named_modules():
+        if isinstance(part, Branches): state |= {f'{name}.{k}': v for k, v in part.collapsed().state_dict().items()}
+    plain.load_state_dict(state)
+    return plain
+
+def filters(
+    kernel # a name in `KERNELS`
+): # (4, 1, 9, 9)
+    "An interpolation by 2 as the weights of a `LinearFilter`."
+    impulse = torch.zeros(1, 1, 25, 25)
+    impulse[..., 12, 12] = 1
+    return F.pixel_unshuffle(resize(impulse, (50, 50), kernel), 2).flip(2, 3)[:, :, 8:17, 8:17].movedim(1, 0)
+
+class OtherSkip(Variant):
+    "TSRNet that adds what it draws to another picture than bicubic: nothing, Lanczos, or the fitted linear filter, which then learns along."
+    def __init__(self, frames_back=1, frames_forward=1, scale=2, features=16, blocks=6, skip='linear'):
+        super().__init__(frames_back, frames_forward, scale, features, blocks)
+        self.args |= dict(skip=skip)
+        self.tail.taps.zero_()
+        self.skip = None if skip == 'none' else load_model('linear') if skip == 'linear' else LinearFilter(self.scale)
+        if skip not in ('none', 'linear'): self.skip.requires_grad_(False).weight.copy_(filters(skip))
+
+    def forward(self, window):
+        out = super().forward(window)
+        if self.skip is None: return out
+        with torch.autocast(window.device.type, enabled=False): return out + self.skip(window[:, self.frames_back:])
+
+class Luma(Variant):
+    "TSRNet that sees and draws brightness alone, and leaves the colours to bicubic."
+    def __init__(self, frames_back=1, frames_forward=1, scale=2, features=16, blocks=6):
+        super().__init__(frames_back, frames_forward, scale, features, blocks)
+        self.head, self.detail = conv(frames_back + 1 + frames_forward, features), conv(features, self.scale**2)
+        nn.init.zeros_(self.detail.weight), nn.init.zeros_(self.detail.bias)
+        self.tail = Interpolation('bicubic', self.scale)
+        self.register_buffer('brightness', torch.tensor([.299, .587, .114])[:, None, None], persistent=False)
+
+    def forward(self, window):
+        x = self.act(self.head((window * self.brightness).sum(2)))
+        with torch.autocast(window.device.type, enabled=False): picture = self.tail(window[:, self.frames_back:])
+        return picture + F.pixel_shuffle(self.detail(self.body(x)), self.scale) # the same detail for the three colours
+
+for network in (SmallPlaces, Folded, Recurrent, Reparameterised, OtherSkip, Luma): ARCHITECTURES[network.__name__] = __name__
