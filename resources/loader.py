@@ -70,7 +70,7 @@ def training_memory(
     if process.returncode: sys.exit(f'tsr train failed: {said[0].decode()[-2000:]}')
     return peak
 
-def memory(steps, runs=3):
+def memory(steps, runs=5):
     "Peak memory for more videos, and for a longer one, the median of several runs; beside it what holding all windows takes."
     make = {'10 videos': lambda d: copies(d, 10), '100 videos': lambda d: copies(d, 100), '1000 videos': lambda d: copies(d, 1000), '10,000 frames': lambda d: long_video(d, 10_000)}
     rows = []
@@ -137,7 +137,7 @@ class DecodeEach(MultiVideoDataset):
         cut = to_float(np.stack([images[k - around[0]][y:y + 2 * self.patch, x:x + 2 * self.patch] for k in around]))
         return as_pixels(to_bytes(low_resolution(cut, (self.patch,) * 2))), as_pixels(images[frame - around[0]][y:y + 2 * self.patch, x:x + 2 * self.patch])
 
-def speed(steps, rounds=4):
+def speed(steps, rounds=8):
     "Each design's training speed as a share of the same step fed from memory, in turns; and from an empty folder."
     videos, options = clips('train'), dict(patch=48, patches_per_window=8, augment=True)
     step, rows = Step(), []
