@@ -192,7 +192,7 @@ class VideoInfo:
 # %% ../nbs/00_video.ipynb #05223a67
 def _survey(container, stream, path, limit=None):
     "One look at the packets: (first frame, packets shown, times of the first of them in order, whether the end was reached)."
-    first, n, seen = None, 0, []
+    first, n, seen, ended = None, 0, [], False
     for packet in container.demux(stream):
         if first is None:
             try: first = next(iter(packet.decode()), None)
@@ -201,10 +201,10 @@ def _survey(container, stream, path, limit=None):
             n += 1
             if len(seen) < 256: seen.append((packet.pts, packet.dts))
         if first is not None and limit and n >= limit: break
-    else: limit = None
+    else: ended = True
     if first is None: raise TSRError(f'{path}: none of its {n} packets can be decoded; see whether it plays, or copy it again')
     complete = max((dts for _, dts in seen if dts is not None), default=math.inf)  # no packet to come is shown before the last decoding time
-    return first, n, sorted(pts for pts, _ in seen if pts is not None and pts <= complete), limit is None
+    return first, n, sorted(pts for pts, _ in seen if pts is not None and pts <= complete), ended
 
 def _is_variable(times, tick):
     "Does a frame stray from an even grid by more than the rounding of clocks (1 ms in Matroska)?"
@@ -282,12 +282,11 @@ def _time_base(clock, frames):
     denominator = math.lcm(clock.denominator, *(f.time.denominator for f in frames))
     return Fraction(1, denominator if denominator < 2**31 else 90000)
 
-# %% ../nbs/00_video.ipynb #09bc8856
+# %% ../nbs/00_video.ipynb #de187b01
 _LOOKAHEAD = dict(zip(PRESETS, (0, 0, 10, 20, 30, 40, 50, 60, 60, 60)))  # frames: x264 --fullhelp
 
 def _lookahead(preset, size): return min(_LOOKAHEAD[preset], max(4, 12 * 1280 * 720 // (size[0] * size[1])))
 
-# %% ../nbs/00_video.ipynb #de187b01
 def _add_video(out, size, rate, time_base, crf, preset, lossless):
     "An H.264 stream of exactly `size`, its colours tagged; 4:2:0 cannot hold odd sizes, they become 4:4:4."
     quality = {'qp': '0'} if lossless else {'crf': str(crf), 'rc-lookahead': str(_lookahead(preset, size)), 'x264-params': 'sync-lookahead=0'}
