@@ -184,10 +184,10 @@ def pipeline(args):
 
 def memory(args):
     "Does the memory of `tsr upscale` grow with the length of a video?"
-    models, rows = [m for m in ('bicubic', 'light', 'default') if m in (*bundled(), 'bicubic')], []
+    rows = []
     with tempfile.TemporaryDirectory() as d:
-        for model in models * args.repeats:
-            for count in args.lengths if model != 'default' else args.lengths[:1]:
+        for model in ('light', 'default') * args.repeats:
+            for count in args.lengths:
                 rows.append(dict(model=model, frames=count, **upscale(clip(args, d, count), model)))
                 print(rows[-1], file=sys.stderr)
     return medians(rows, 'model', 'frames')[['model', 'frames', 'wall', 'peak_mb']]
