@@ -119,9 +119,9 @@ class PatchByPatch(MultiVideoDataset):
         rng = random.Random(f'{self.seed} {self.epoch} {i}')
         s, _, frame = self.locate(i)
         large, small, _, first = self.open(s)
-        y, x = (rng.randrange(4, n - self.patch - 4) for n in small.shape[1:3])
+        y, x = (rng.randrange(4, n - self.patch - 4) for n in (small.height, small.width))
         around, m = window_indices(frame - first, len(large)), 4
-        cut = to_float(large[around, 2 * (y - m):2 * (y + self.patch + m), 2 * (x - m):2 * (x + self.patch + m)])
+        cut = to_float(large.cut(around, *(slice(2 * (k - m), 2 * (k + self.patch + m)) for k in (y, x))))
         window = low_resolution(cut, (self.patch + 2 * m,) * 2)[..., m:-m, m:-m]
         return as_pixels(to_bytes(window)), as_pixels(to_bytes(cut[1, :, 2 * m:-2 * m, 2 * m:-2 * m]))
 

@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['SEGMENT', 'FLAT', 'Source', 'file_key', 'read_facts', 'look_into', 'look_into_all', 'survey', 'manifest',
-           'scene_cuts', 'rgb_frames', 'write_rgb', 'Sizes', 'segment_files', 'read_cuts', 'map_frames', 'weigh',
+           'scene_cuts', 'rgb_frames', 'write_rgb', 'Sizes', 'segment_files', 'read_cuts', 'Frames', 'weigh',
            'SegmentStore', 'cut_out', 'parse_downscales', 'random_span', 'scaled', 'draws', 'look_around',
            'random_square', 'as_pixels', 'as_bytes', 'turn', 'MultiVideoDataset', 'cut_evenly', 'arrivals', 'lay_table',
            'table_order', 'most_different', 'deal', 'seats', 'count_batches', 'load_batches']
 
 # %% ../nbs/01a_dataset.ipynb #8d276e74
-import hashlib, json, mmap, os, random, shutil, warnings
+import hashlib, json, os, random, shutil, warnings
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -200,12 +200,30 @@ def segment_files(root, sha256, name, span, sizes, downscale): # paths of the fo
 @lru_cache(maxsize=4096)
 def read_cuts(folder): return json.loads(Path(folder, 'cuts.json').read_text())
 
-def map_frames(
-    file, # of plain bytes
-    size # (width, height) of its frames
-): # read-only uint8 (N, H, W, 3); the map is closed with the last reference to it
-    "Frames as an array, of which only what is used is read."
-    with open(file, 'rb') as f: return np.frombuffer(mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ), np.uint8).reshape(-1, size[1], size[0], 3)
+class Frames:
+    "Frames in a file, of which only what is asked for is read; the file is closed with the last reference to it."
+    def __init__(self,
+        file, # of plain bytes, open and not buffered
+        size # (width, height) of its frames
+    ):
+        self.file, (self.width, self.height) = file, size
+        if hasattr(os, 'posix_fadvise'): os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM) # what lies beside a square is not read ahead
+
+    def __del__(self): self.file.close()
+    def __len__(self): return os.fstat(self.file.fileno()).st_size // (3 * self.width * self.height)
+
+    def cut(self,
+        frames, # list of their numbers
+        rows=slice(None), cols=slice(None) # of each frame
+    ): # uint8 (len(frames), h, w, 3)
+        "A part of some frames."
+        first, stop, _ = rows.indices(self.height)
+        bands = np.empty((len(frames), stop - first, self.width, 3), np.uint8)
+        for band, k in zip(bands, frames):
+            self.file.seek(3 * self.width * (self.height * k + first))
+            self.file.readinto(band)
+        return bands[:, :, cols]
+
 
 # %% ../nbs/01a_dataset.ipynb #6edb9abc
 def weigh(
@@ -222,21 +240,21 @@ class SegmentStore:
     ):
         self.cap, self.root = gigabytes * 1e9, str(cache_dir()/'segments')
 
-
     def open(self,
         source, # `Source`
         span, # numbers of the first frame, and of the one after the last
         sizes, # `Sizes`
         downscale # a name in `DOWNSCALES`, 'h264-CRF', or 'h264' for a CRF that hangs on the segment
-    ): # large frames (N, H, W, 3) and small frames (N, h, w, 3), read-only uint8 maps of files; list of the frames that begin a scene
+    ): # large and small `Frames`; list of the frames that begin a scene
         "A segment, decoded first if need be."
         folder, large, small = segment_files(self.root, source.sha256, source.name, span, sizes.text, downscale)
-        try: maps = map_frames(large, sizes.large), map_frames(small, sizes.small)
+        def opened(): return [Frames(open(file, 'rb', buffering=0), size) for file, size in ((large, sizes.large), (small, sizes.small))]
+        try: both = opened()
         except FileNotFoundError:
             self.fill(Path(folder), source, span, sizes, Path(small).stem)
-            maps = map_frames(large, sizes.large), map_frames(small, sizes.small)
+            both = opened()
         os.utime(folder) # it was used
-        return *maps, read_cuts(folder)
+        return *both, read_cuts(folder)
 
     def fill(self, folder, source, span, sizes, downscale):
         "Write what a segment lacks."
@@ -318,16 +336,19 @@ def look_around(
     return [first + k for k in window_indices(j - first, stop - first, back, forward, stride)]
 
 def random_square(
-    small, # uint8 (h, w, 3)
+    small, # `Frames`
+    around, # list of the frames of a window
+    middle, # which of these decides
     patch, # side, small pixels; 0: all of it
     step, # rows and columns start at multiples of this
     rng # `random.Random`
-): # two slices
-    "Where a patch is; not where all is flat, if that can be had."
+): # uint8 (len(around), h, w, 3), and its rows and columns as slices
+    "A square of a window; not one where all is flat, if that can be had."
     for _ in range(5):
-        rows, cols = (random_span(rng, n, patch, step) for n in small.shape[:2])
-        if not patch or (part := small[rows, cols][::4, ::4]).max() - part.min() > FLAT: break
-    return rows, cols
+        rows, cols = (random_span(rng, n, patch, step) for n in (small.height, small.width))
+        window = small.cut(around, rows, cols)
+        if not patch or (part := window[middle, ::4, ::4]).max() - part.min() > FLAT: break
+    return window, rows, cols
 
 def as_pixels(x): return np.ascontiguousarray(x).view('V3')[..., 0] # uint8 (..., 3) -> (...) of three bytes each, which numpy turns faster
 def as_bytes(x): return np.ascontiguousarray(x)[..., None].view(np.uint8) # and back
@@ -392,7 +413,7 @@ class MultiVideoDataset(Dataset):
 
     def open(self,
         s # number of the segment
-    ): # large frames, small frames, cuts, and the number in the video of the first of these frames
+    ): # large and small `Frames`, cuts, and the number in the video of the first of these frames
         "A segment and the neighbours around it, with the downscale that is its own in this epoch."
         v, start, stop = self.segments[s].tolist()
         reach = max(self.strides)
@@ -408,10 +429,9 @@ class MultiVideoDataset(Dataset):
         large, small, cuts, first = self.open(s)
         j = frame - first
         around = look_around(j, len(large), cuts, self.frames_back, self.frames_forward, rng.choice(self.strides))
-        if around[-1] - around[0] == len(around) - 1: around = slice(around[0], around[-1] + 1) # not copied one by one
-        if not self.training: return as_pixels(large[around]),
-        rows, cols = random_square(small[j], self.patch, self.scale.denominator, rng)
-        pair = as_pixels(small[around, rows, cols]), as_pixels(large[j, scaled(rows, self.scale), scaled(cols, self.scale)])
+        if not self.training: return as_pixels(large.cut(around)),
+        window, rows, cols = random_square(small, around, self.frames_back, self.patch, self.scale.denominator, rng)
+        pair = as_pixels(window), as_pixels(large.cut([j], scaled(rows, self.scale), scaled(cols, self.scale))[0])
         return turn(*pair, rng, self.patch, self.frames_back == self.frames_forward) if self.augment else pair
 
     def __getitem__(self,
