@@ -13,7 +13,7 @@ for name, label in dict(train_default_clean='default@clean', train_light_clean='
     curve = pd.read_csv(RESULTS/f'{name}.csv')
     ax.plot(curve.minutes, curve.gain_psnr, '.-', lw=1, label=label)
 ax.axhline(0, color='k', lw=.5); ax.text(.62, .05, 'bicubic', fontsize=8)
-ax.set_xscale('log'); ax.set_xticks(TICKS, TICKS); ax.set_xticks([], minor=True); ax.set_xlim(.6, 100); ax.set_ylim(-2.2, 2.5)
+ax.set_xscale('log'); ax.set_xticks(TICKS, TICKS); ax.set_xticks([], minor=True); ax.set_xlim(.6, 100); ax.set_ylim(-2.2, 3.6)
 ax.set_xlabel('minutes of training on a CPU'); ax.set_ylabel('gain on validation\nclips, dB'); ax.legend(frameon=False, fontsize=8, loc='lower right')
 for side in ('top', 'right'): ax.spines[side].set_visible(False)
 plt.savefig(sys.argv[1])

@@ -107,7 +107,7 @@ def upscale(page, work, folder, expect):
     with page.expect_file_chooser() as chooser: page.locator('button:visible', has_text='Upload').click()
     chooser.value.set_files(work/'large.mp4')
     expect(page.get_by_text('640×360, 20 frames')).to_be_visible()
-    fill(page, video='clips/kitchen.mp4', model='small')
+    fill(page, video='clips/kitchen.mp4', model='default')
     expect(page.get_by_text('320×180, 12 frames, 0.5 s, h264 to 640×360: kitchen_tsr.mp4')).to_be_visible()
     button(page, 'Upscale').click()
     expect(page.locator('video')).to_be_visible()
@@ -136,7 +136,7 @@ NOTEBOOK = """from tsr import TrainingPanel, UpscalePanel, TrainConfig
 ---
 TrainingPanel('clips/archive.mp4', TrainConfig(model_args=dict(features=8, blocks=2), patch=24, batch_size=8, epochs=5000, validation_frames=3, log_every=1, warmup=5), out='runs/lab')
 ---
-UpscalePanel('small', 'clips/kitchen.mp4')"""
+UpscalePanel('default', 'clips/kitchen.mp4')"""
 
 @contextmanager
 def lab(
