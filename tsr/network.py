@@ -145,7 +145,8 @@ class OnePass(nn.Module):
         leaky = 'leaky_relu', (self.leak,)
         x = self.conv(seen.to(self.dtype, memory_format=torch.channels_last), self.head, *leaky)
         for first, second in self.blocks: x = self.add_conv(x, self.conv(x, first, *leaky), second)
-        return place_pixels(self.draw.picture(seen[:, self.own]).add_(self.conv(x, self.tail)), self.scale)
+        x = self.draw.picture(seen[:, self.own]).add_(self.conv(x, self.tail)) # the features are let go
+        return place_pixels(x, self.scale)
 
     def forward(self, window): return self.paint(self.gather(window)) # (B, T, C, h, w) -> (B, C, s*h, s*w)
 
