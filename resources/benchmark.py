@@ -249,7 +249,7 @@ def main():
         notes = json.loads(about.read_text()) if about.exists() else {}
         notes[part] = table.attrs | {k: v for k, v in vars(args).items() if k not in ('parts', 'out', 'video')} | dict(
             video=Path(args.video).name if args.video else None, real_clips='TSR_CLIPS' in os.environ, load_before=load, cores=len(os.sched_getaffinity(0)),
-            threads=torch.get_num_threads(), machine=machine(), torch=torch.__version__, date=f'{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC', commit=commit())
+            threads=torch.get_num_threads(), machine=machine(), bfloat16=has_bfloat16(), torch=torch.__version__, date=f'{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC', commit=commit())
         about.write_text(json.dumps(notes, indent=1) + '\n')
         print(table.round(3).to_string(index=False), flush=True)
 
