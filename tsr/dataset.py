@@ -10,7 +10,7 @@ __all__ = ['SEGMENT', 'FLAT', 'Source', 'file_key', 'read_facts', 'look_into', '
            'table_order', 'most_different', 'deal', 'seats', 'count_batches', 'load_batches']
 
 # %% ../nbs/01a_dataset.ipynb #8d276e74
-import hashlib, json, os, random, shutil, warnings
+import hashlib, json, os, random, shutil, threading, warnings
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -84,7 +84,7 @@ def look_into(
     except OSError as e: raise TSRError(f'{path}: cannot be read ({e.strerror})') from None
     if not note.exists():
         note.parent.mkdir(exist_ok=True)
-        part = note.with_suffix(f'.{os.getpid()}.part')
+        part = note.with_suffix(f'.{os.getpid()}-{threading.get_ident()}.part') # others may be looking at the same file
         part.write_text(json.dumps(read_facts(path)))
         part.replace(note)
     facts = json.loads(note.read_text())
