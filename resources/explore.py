@@ -1,10 +1,11 @@
 """What each part of the network is worth: `python resources/explore.py FOLDER [--steps 500] [--seeds 2] [--only NAME...]`
 
 Trains each network of `NETWORKS` anew on the videos of FOLDER: the same number of steps, the same patches in the same order, the same optimizer
-and schedule, on eight squares of 64 small pixels a step, all but one in bfloat16. A seed decides weights, order and augmentation. Each network is
-scored, in luma, on the middle of frames of videos that are held back from all of them; so are the interpolations and the linear filter. One row for
-each network and seed goes into resources/results/exploration.csv as soon as it is known; rows that are there are not made again, so the command can
-be stopped and given again. The trained networks stay in runs/exploration, where resources/motion.py finds them.
+and schedule, on eight squares of 64 small pixels a step, in bfloat16 where the processor has it (one network always in float32, to see what that
+changes). A seed decides weights, order and augmentation. Each network is scored, in luma, on the middle of frames of videos that are held back from
+all of them; so are the interpolations and the linear filter. One row for each network and seed goes into resources/results/exploration.csv as soon as
+it is known; rows that are there are not made again, so the command can be stopped and given again. The trained networks stay in runs/exploration,
+where resources/motion.py finds them.
 """
 import argparse, sys, tempfile, time
 from pathlib import Path
@@ -19,12 +20,14 @@ from variants import collapse # the import makes the names of variants architect
 from tsr.dataset import MultiVideoDataset, survey
 from tsr.evaluation import score
 from tsr.model import load_model, save_model, summary
+from tsr.network import takes_bfloat16
 from tsr.runs import whole
 from tsr.training import MultiTrainer, TrainConfig, commit, split_videos
 
 TABLE = Path(__file__).parent/'results'/'exploration.csv'
 MODELS = Path(__file__).parent.parent/'runs'/'exploration'
 FRAMES, HEIGHT, WIDTH = 24, 240, 320 # that are scored, and the part of a small frame that is, in its middle
+PRECISION = 'bf16' if takes_bfloat16() else 'no'
 def shape(features, blocks): return dict(model_args=dict(features=features, blocks=blocks))
 
 NETWORKS = { # name in the report: what differs from TSRNet as it is
@@ -59,7 +62,7 @@ def train(
     **budget # steps and seed
 ): # model
     "One network, trained; of the videos one is spared for the trainer's own validation."
-    config = TrainConfig(**dict(model='TSRNet', precision='bf16', patch=64, batch_size=8, patches_per_window=16, validation=.01, validation_frames=1, log_every=100) | changes | budget)
+    config = TrainConfig(**dict(model='TSRNet', precision=PRECISION, patch=64, batch_size=8, patches_per_window=16, validation=.01, validation_frames=1, log_every=100) | changes | budget)
     with tempfile.TemporaryDirectory() as out:
         trainer = MultiTrainer(videos, config, out, list(callbacks))
         trainer.train()
@@ -92,7 +95,7 @@ def row(name, seed, steps, videos, held):
     MODELS.mkdir(parents=True, exist_ok=True)
     save_model(model, MODELS/f'{name}, {steps} steps, seed {seed}.safetensors', steps=steps, seed=seed, commit=commit())
     cost = summary(model).drop_duplicates('layer') # a recurrent network comes by its layers once for each frame
-    return dict(name=name, seed=seed, steps=steps, **luma(model, held), parameters=cost.parameters.sum(),
+    return dict(name=name, seed=seed, steps=steps, **luma(model, held), precision=NETWORKS[name].get('precision', PRECISION), parameters=cost.parameters.sum(),
                 gmac=round(cost['multiply-adds'].sum() / 1e9, 2), minutes=round(minutes, 2), commit=commit())
 
 def main():
