@@ -95,13 +95,18 @@ def tiles(
     reach, # pixels that a tile looks beyond itself; None: frames cannot be cut
     pixels # that a tile may have, with what it looks at
 ): # list of ((rows, rows looked at), (columns, columns looked at)), all `slice`
-    "Cut a frame."
+    "Cut a frame so that as little as can be is looked at twice."
     if reach is None or height * width <= pixels: return [((slice(height),) * 2, (slice(width),) * 2)]
-    side = max(math.isqrt(int(pixels)) - 2 * reach, 2 * reach)
-    def cut(n):
-        edges = np.linspace(0, n, math.ceil(n / side) + 1).astype(int).tolist()
+    least = max(2 * reach, 1) # side of a tile's own part: smaller ones would mostly look around
+    plans = [(math.ceil(height / least), math.ceil(width / least))]
+    for across in range(1, plans[0][1] + 1):
+        side = int(pixels / (math.ceil(width / across) + 2 * reach * (across > 1))) - 2 * reach
+        if side >= least: plans.append((math.ceil(height / side), across))
+    down, across = min(plans, key=lambda plan: (height + 2 * reach * plan[0]) * (width + 2 * reach * plan[1]))
+    def cut(n, count):
+        edges = np.linspace(0, n, count + 1).astype(int).tolist()
         return [(slice(a, b), slice(max(a - reach, 0), min(b + reach, n))) for a, b in pairwise(edges)]
-    return list(product(cut(height), cut(width)))
+    return list(product(cut(height, down), cut(width, across)))
 
 # %% ../nbs/05_evaluation.ipynb #74ed5114
 class Upscaler:
@@ -150,10 +155,10 @@ class Upscaler:
         else: passes = max(0, int(np.ceil(np.log(max(out[0] / width, out[1] / height)) / np.log(self.model.scale) - 1e-9)))
         fits = False
         for _ in range(passes):
-            at_once = self.crew if width * height <= self.pixels else 1 # tiles are for want of memory
+            at_once, pixels = (self.crew, self.pixels / 5) if self.crew > 1 and width * height <= self.pixels else (1, self.pixels)
             width, height = (int(n * self.model.scale) for n in (width, height))
             fits = (width, height) == out
-            stream = self.enlarge(stream, fits, at_once)
+            stream = self.enlarge(stream, fits, at_once, pixels)
         yield from (x.movedim(0, -1).numpy() for x in stream) if fits else (to_bytes(self.fit(x.to(self.device), out)) for x in stream)
 
     def checked(self, first, frames):
@@ -163,22 +168,22 @@ class Upscaler:
             if f.shape != first.shape or f.dtype != np.uint8: raise TSRError(f'frame {i} is {f.dtype} {f.shape}, the first one was {first.dtype} {first.shape}')
             yield f
 
-    def enlarge(self, stream, as_bytes, at_once):
+    def enlarge(self, stream, as_bytes, at_once, pixels):
         "One pass through the network; floats (C, h, w) in, floats or bytes (C, s*h, s*w) out."
         windows = stream_windows(stream, self.model.frames_back, self.model.frames_forward)
         batches = iter(lambda: list(islice(windows, self.batch)), [])
-        draw = partial(self.draw, as_bytes=as_bytes)
+        draw = partial(self.draw, as_bytes=as_bytes, pixels=pixels)
         if at_once == 1: yield from chain.from_iterable(map(draw, batches)); return
         with crew(at_once) as pool: yield from chain.from_iterable(in_order(draw, batches, pool, at_once))
 
     @torch.inference_mode()
-    def draw(self, batch, as_bytes=False):
+    def draw(self, batch, as_bytes=False, pixels=None):
         "Large frames (B, C, s*h, s*w) of a list of windows, tile by tile where they do not fit the memory."
         finish = (lambda x: torch.from_numpy(to_bytes(x)).movedim(-1, 1)) if as_bytes else torch.Tensor.cpu
         (h, w), s, large = batch[0][0].shape[-2:], self.model.scale, None
         gather, paint = halves(self.model)
         whole = gather(torch.stack([x for window in batch for x in window]).unflatten(0, (len(batch), -1)).to(self.device)) # (B, ..., h, w)
-        cut = tiles(h, w, self.reach, self.pixels / len(batch))
+        cut = tiles(h, w, self.reach, (pixels or self.pixels) / len(batch))
         for (rows, seen_rows), (columns, seen_columns) in cut:
             part = whole[..., seen_rows, seen_columns]
             made = paint(part)
