@@ -242,6 +242,7 @@ def main():
     parser.add_argument('--out', type=Path, default=RESULTS, help='folder for the tables')
     args = parser.parse_args()
     about, repeats = args.out/'bench.json', args.repeats
+    args.out.mkdir(parents=True, exist_ok=True)
     for part in args.parts:
         args.repeats = repeats or REPEATS[part]
         load, table = os.getloadavg(), parts[part](args)

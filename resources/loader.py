@@ -137,7 +137,7 @@ class DecodeEach(MultiVideoDataset):
         cut = to_float(np.stack([images[k - around[0]][y:y + 2 * self.patch, x:x + 2 * self.patch] for k in around]))
         return as_pixels(to_bytes(low_resolution(cut, (self.patch,) * 2))), as_pixels(images[frame - around[0]][y:y + 2 * self.patch, x:x + 2 * self.patch])
 
-def speed(steps, rounds=8):
+def speed(steps, rounds=12):
     "Each design's training speed as a share of the same step fed from memory, in turns; and from an empty folder."
     videos, options = clips('train'), dict(patch=48, patches_per_window=8, augment=True)
     step, rows = Step(), []
