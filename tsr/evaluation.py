@@ -155,7 +155,7 @@ class Upscaler:
         else: passes = max(0, int(np.ceil(np.log(max(out[0] / width, out[1] / height)) / np.log(self.model.scale) - 1e-9)))
         fits = False
         for _ in range(passes):
-            at_once, pixels = (self.crew, self.pixels / 5) if self.crew > 1 and width * height <= self.pixels else (1, self.pixels)
+            at_once, pixels = (self.crew, self.pixels / 5) if self.crew > 1 and width * height <= self.pixels else (1, self.pixels) # side by side, each holds less
             width, height = (int(n * self.model.scale) for n in (width, height))
             fits = (width, height) == out
             stream = self.enlarge(stream, fits, at_once, pixels)
