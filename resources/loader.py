@@ -70,7 +70,7 @@ def training_memory(
     if process.returncode: sys.exit(f'tsr train failed: {said[0].decode()[-2000:]}')
     return peak
 
-def memory(steps, runs=5):
+def memory(steps, runs=3):
     "Peak memory for more videos, and for a longer one, the median of several runs; beside it what holding all windows takes."
     make = {'10 videos': lambda d: copies(d, 10), '100 videos': lambda d: copies(d, 100), '1000 videos': lambda d: copies(d, 1000), '10,000 frames': lambda d: long_video(d, 10_000)}
     rows = []
