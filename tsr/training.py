@@ -23,7 +23,7 @@ from accelerate.utils import broadcast
 from safetensors import SafetensorError
 from torch.optim.swa_utils import AveragedModel
 
-from .data import to_float, truth_size
+from .data import to_float, truth_size, tune_malloc
 from .dataset import MultiVideoDataset, count_batches, load_batches, parse_downscales, survey
 from .losses import LOSSES, psnr, ssim
 from .model import ARCHITECTURES, WEIGHTS, Interpolation, load_model, model_info, new_model, save_model
@@ -239,6 +239,7 @@ class TrainingSetup:
         out='runs/latest', # folder of the run
         callbacks=None # list of `Callback`; None: a progress bar. The files of the folder are always written
     ):
+        tune_malloc(arenas=2) # or each thread that decodes keeps what it has freed
         self.config, self.out = config or TrainConfig(), Path(out)
         self.videos = [source.path for source in survey(videos)]
         self.accelerator = make_accelerator(self.config.precision)
