@@ -1,4 +1,4 @@
-"""The table of several models on the clips of a folder: `python resources/evaluate.py FOLDER MODEL... --out FILE.csv`
+"""The table of several models on the clips of a folder: `python resources/experiments/evaluate.py FOLDER MODEL... --out FILE.csv`
 
 It is `tsr evaluate` with names: a model may be given as NAME=FILE. The mean gains also go into the .json beside the table, as DVC's metrics.
 """

@@ -1,6 +1,6 @@
-"""What neighbours are worth where things move fast, and what they cost at a cut: `python resources/motion.py FOLDER [--steps 500]`
+"""What neighbours are worth where things move fast, and what they cost at a cut: `python resources/experiments/motion.py FOLDER [--steps 500]`
 
-Takes the networks that resources/explore.py left in runs/exploration, and those that come with the package, and scores them, in luma, on videos of
+Takes the networks that resources/experiments/explore.py left in runs/exploration, and those that come with the package, and scores them, in luma, on videos of
 FOLDER that they were not trained on. Each frame is scored with its true neighbours; without them (the frame itself in their place); after a cut
 (what comes before is from another video), with and without the search for motion leaving out what does not fit; and after a cut that was noticed (the
 frame itself in place of what comes before). One row for each network, seed and video goes into resources/results/exploration_motion.csv, with how much
@@ -25,7 +25,7 @@ from tsr.model import bundled, load_model
 from tsr.runs import whole
 from tsr.training import commit, split_videos
 
-TABLE, STRANGE = (Path(__file__).parent/'results'/name for name in ('exploration_motion.csv', 'motion_strange.csv'))
+TABLE, STRANGE = (Path(__file__).parents[1]/'results'/name for name in ('exploration_motion.csv', 'motion_strange.csv'))
 NAMES = 'TSRNet', 'AlignedNet', '1 frame'
 FRAMES = 5 # scored of each video
 

@@ -1,4 +1,4 @@
-"""What the original got wrong, in numbers: `python resources/findings.py [published] [leak] [borders] [ends] [residual]`
+"""What the original got wrong, in numbers: `python resources/experiments/findings.py [published] [leak] [borders] [ends] [residual]`
 
 Each part writes resources/results/findings_<part>.csv, and into findings.json how it was made. TSR_CLIPS names the folder of the clips, TSR_ORIGINAL
 that of the original's weights, beside which its tables lie in results/. Nothing is trained or chosen on test clips.

@@ -1,11 +1,11 @@
-"""What each part of the network is worth: `python resources/explore.py FOLDER [--steps 500] [--seeds 2] [--only NAME...]`
+"""What each part of the network is worth: `python resources/experiments/explore.py FOLDER [--steps 500] [--seeds 2] [--only NAME...]`
 
 Trains each network of `NETWORKS` anew on the videos of FOLDER: the same number of steps, the same patches in the same order, the same optimizer
 and schedule, on eight squares of 64 small pixels a step, in bfloat16 where the processor has it (one network always in float32, to see what that
 changes). A seed decides weights, order and augmentation. Each network is scored, in luma, on the middle of frames of videos that are held back from
 all of them; so are the interpolations and the linear filter. One row for each network and seed goes into resources/results/exploration.csv as soon as
 it is known; rows that are there are not made again, so the command can be stopped and given again. The trained networks stay in runs/exploration,
-where resources/motion.py finds them.
+where resources/experiments/motion.py finds them.
 """
 import argparse, sys, tempfile, time
 from pathlib import Path
@@ -24,8 +24,8 @@ from tsr.network import takes_bfloat16
 from tsr.runs import whole
 from tsr.training import MultiTrainer, TrainConfig, commit, split_videos
 
-TABLE = Path(__file__).parent/'results'/'exploration.csv'
-MODELS = Path(__file__).parent.parent/'runs'/'exploration'
+TABLE = Path(__file__).parents[1]/'results'/'exploration.csv'
+MODELS = Path(__file__).parents[2]/'runs'/'exploration'
 FRAMES, HEIGHT, WIDTH = 24, 240, 320 # that are scored, and the part of a small frame that is, in its middle
 PRECISION = 'bf16' if takes_bfloat16() else 'no'
 def shape(features, blocks): return dict(model_args=dict(features=features, blocks=blocks))

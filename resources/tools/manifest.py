@@ -1,9 +1,9 @@
 """What the data of an experiment are: a small table that is committed where the clips cannot be.
 
-    python resources/manifest.py FOLDER... -o train.csv        write it
-    python resources/manifest.py FOLDER... --check train.csv   exit with one line that says what differs
-    python resources/manifest.py FOLDER --film train.csv       make the sample clips that it lists, where they are not yet
-    python resources/manifest.py FOLDER --link third1.csv      make a folder of links to those files of FOLDER that it lists, and check them
+    python resources/tools/manifest.py FOLDER... -o train.csv        write it
+    python resources/tools/manifest.py FOLDER... --check train.csv   exit with one line that says what differs
+    python resources/tools/manifest.py FOLDER --film train.csv       make the sample clips that it lists, where they are not yet
+    python resources/tools/manifest.py FOLDER --link third1.csv      make a folder of links to those files of FOLDER that it lists, and check them
 
 The tasks can be given together. A video of FOLDER is listed by its path from that folder's name on; a single file may be given as NAME=FILE.
 The check compares the columns that the table has. That of sample clips has neither bytes nor hashes: their pixels are

@@ -1,4 +1,4 @@
-"""Speed, memory and quality beside everything else: `python resources/benchmark.py [network] [original] [pipeline] [memory] [rivals]`
+"""Speed, memory and quality beside everything else: `python resources/experiments/benchmark.py [network] [original] [pipeline] [memory] [rivals]`
 
 Each part writes resources/results/bench_<part>.csv, and into bench.json how it was made. Whatever is compared takes turns, so that a machine that
 slows down slows all of it, and every number is a median: of runs, for rivals of frames (memory is of one run unless --repeats asks for more).
@@ -25,7 +25,7 @@ from tsr.network import has_bfloat16
 from tsr.training import commit
 from tsr.video import read_frames, write_frames
 
-RESULTS = Path(__file__).parent/'results'
+RESULTS = Path(__file__).parents[1]/'results'
 REPEATS = dict(network=9, original=5, pipeline=3, memory=1, rivals=1) # the median of so many, if no other number is asked for
 ORIGINALS = dict(original='small_360_720_252videos_AdamWopt_PNSRloss_1fb_1ff_3ep_final.pt', original_large='large_360_720_36videos_AdamWopt_MSELossloss_1fb_1ff_3ep_final.pt')
 

@@ -1,7 +1,7 @@
 """The project's own dataset: short films of photographs and of drawn scenes.
 
-    python resources/scenes.py --plan PHOTOS FOLDER            write the tables own_train.csv, own_test.csv, qhd.csv and fhd.csv into FOLDER
-    python resources/scenes.py --film own_train.csv [PHOTOS]   make the films that a table lists, where they are not yet, beside it
+    python resources/experiments/scenes.py --plan PHOTOS FOLDER            write the tables own_train.csv, own_test.csv, qhd.csv and fhd.csv into FOLDER
+    python resources/experiments/scenes.py --film own_train.csv [PHOTOS]   make the films that a table lists, where they are not yet, beside it
 
 PHOTOS holds `train` and `test`, and Debian's COPYRIGHT files, which say the licence of each photograph. A photograph is cut into pieces that
 do not overlap, a film for each. A drawn scene needs no photograph: it is made of pictures that scikit-image installs.

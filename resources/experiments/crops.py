@@ -1,4 +1,4 @@
-"""Where the networks help, where they harm, and where even the best is far from the truth: `python resources/crops.py`
+"""Where the networks help, where they harm, and where even the best is far from the truth: `python resources/experiments/crops.py`
 
 Of clips that may be shown (two of the test clips, four photographs that a camera moves over, our own sample clips) a few frames are cut into squares, and
 the code picks the squares: the most and the least squared error that `default` takes off bicubic's, and the most that it leaves. Writes a picture for each
@@ -23,7 +23,7 @@ from tsr.model import load_model
 from tsr.training import commit
 from tsr.video import write_frames
 
-FIGURES = Path(__file__).parent/'figures'
+FIGURES = Path(__file__).parents[1]/'figures'
 CLIPS = Path(os.environ.get('TSR_CLIPS', 'TSR_CLIPS'))
 PHOTOS = 'Bridge_by_Sander_Klootwijk.jpg', 'Kleiber_by_Lukas_Baubkus.jpg', 'Wine_by_Jakkub_Mede.jpg', 'picosdeeuropa_by_Aitzol_Berasategi.jpg'
 GROUPS = dict(bunny=[CLIPS/'test'/'bunny.mp4'], dashcam=[CLIPS/'test'/'dashcam_3.mp4'], photographs=[CLIPS/'photos'/'test'/name for name in PHOTOS],

@@ -1,4 +1,4 @@
-"Fit the package's linear filter on the clips of a folder: `python resources/fit_linear.py FOLDER FILE`"
+"Fit the package's linear filter on the clips of a folder: `python resources/experiments/fit_linear.py FOLDER FILE`"
 import sys
 
 from tqdm import tqdm

@@ -1,7 +1,7 @@
-"""A search for hyper-parameters: `python resources/hpo.py FOLDER [--trials 12] [--megapixels 4]`
+"""A search for hyper-parameters: `python resources/experiments/hpo.py FOLDER [--trials 12] [--megapixels 4]`
 
 Optuna tries learning rate, width and depth (at about the same cost of a frame), patch and batch of the light network. Every trial trains in bfloat16
-on the same number of small pixels, and is scored as in resources/explore.py; what is behind the median of the earlier ones at half time is given
+on the same number of small pixels, and is scored as in resources/experiments/explore.py; what is behind the median of the earlier ones at half time is given
 up. The study lives in an SQLite file beside the tables; several processes that run this command share it, and it can be stopped and taken up
 again. resources/results/hpo.csv is its table, hpo.json what it found.
 """
@@ -18,7 +18,7 @@ from tsr.runs import Callback, whole, write_json
 from tsr.training import TrainConfig, commit, split_videos
 from tsr.video import TSRError
 
-RESULTS = Path(__file__).parent/'results'
+RESULTS = Path(__file__).parents[1]/'results'
 SHAPES = {'8x3': (8, 3), '8x2': (8, 2), '12x1': (12, 1), '16x1': (16, 1), '4x8': (4, 8)} # features x blocks: 0.6 to 1.8 GMAC
 DEFAULTS = dict(shape='8x3', learning_rate=TrainConfig.learning_rate, patch=TrainConfig.patch, batch_size=TrainConfig.batch_size) # the first trial
 

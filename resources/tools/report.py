@@ -1,8 +1,8 @@
 """The whole report by one command.
 
-    python resources/report.py run     executes the notebooks, in the order of nbs/sidebar.yml, and saves their outputs
-    python resources/report.py html    renders them as pages with working links into _html/, which need neither Quarto nor a network
-    python resources/report.py check   whether the tables stored in them are those of resources/
+    python resources/tools/report.py run     executes the notebooks, in the order of nbs/sidebar.yml, and saves their outputs
+    python resources/tools/report.py html    renders them as pages with working links into _html/, which need neither Quarto nor a network
+    python resources/tools/report.py check   whether the tables stored in them are those of resources/
 
 `run` and `check` take notebooks, if it is not to be all of them. A cell marked `#| eval: false`, or with a flag of `tst_flags` in settings.ini, is not run
 and keeps the outputs it has; `run --flags slow` runs those too. What only a live page shows (widget views, progress bars) is not saved.
@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import nbformat
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 NBS = ROOT/'nbs'
 config = configparser.ConfigParser()
 config.read(ROOT/'settings.ini')
@@ -129,7 +129,7 @@ def compare(path, save=False): # number of outputs that are as stored
         if save and (stored != fresh or any('image' in kind for o in fresh_outputs for kind in o.get('data', {}))): nb.cells[i].outputs = fresh_outputs
         elif stored != fresh:
             print(*unified_diff(stored, fresh, 'stored', 'of resources/', n=0, lineterm=''), sep='\n')
-            raise SystemExit(f'{path.name}, cell {nb.cells[i].id}: what is stored is not what resources/ holds; python resources/report.py check --save nbs/{path.name}')
+            raise SystemExit(f'{path.name}, cell {nb.cells[i].id}: what is stored is not what resources/ holds; python resources/tools/report.py check --save nbs/{path.name}')
         same += 1
     if save: nbformat.write(nb, path)
     return same
@@ -207,7 +207,7 @@ def html(args):
     out.mkdir(parents=True, exist_ok=True)
     books = {path: readable(nbformat.read(path, as_version=4)) for path in paths}
     link = lambda path, text, mark='': f'<a href="{path.stem}.html"{mark}>{text}</a>'
-    skeleton, style = (ROOT/'resources'/'page.html').read_text(), HtmlFormatter().get_style_defs('.highlight')
+    skeleton, style = Path(__file__).with_name('page.html').read_text(), HtmlFormatter().get_style_defs('.highlight')
     for i, path in enumerate(paths):
         navigation = '\n'.join(f'<h4>{name}</h4>' * bool(name) + '\n'.join(link(p, title(books[p]), ' class="here"' if p == path else '') for p in group) for name, group in sections())
         body, _ = made.from_notebook_node(books[path])

@@ -1,6 +1,6 @@
 """A picture of what only a browser shows: a run's charts in `mlflow ui`.
 
-    python resources/screenshots.py sqlite:///mlflow.db RUN resources/screenshots/mlflow.png
+    python resources/tools/screenshots.py sqlite:///mlflow.db RUN resources/screenshots/mlflow.png
 
 Serves the store on a free port of this machine, opens the run in Chromium, fails unless the run's name and its metrics are
 on the page, and saves what is seen. Without a browser it says so and leaves the picture alone; in CI that is a failure.

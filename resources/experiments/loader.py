@@ -1,4 +1,4 @@
-"""What the loader costs, in memory and in time: `python resources/loader.py [memory] [speed] [scaling] [--steps 120]`
+"""What the loader costs, in memory and in time: `python resources/experiments/loader.py [memory] [speed] [scaling] [--steps 120]`
 
 Writes resources/results/loader_memory.csv, loader_speed.csv and loader_scaling.csv, and loader.json with what they were made by.
 The videos are the training clips of TSR_CLIPS, or else the sample clips; copies get another hash by a few bytes at their end, which no decoder
@@ -19,7 +19,7 @@ from tsr.optimizers import OPTIMIZERS
 from tsr.training import TrainConfig, commit
 from tsr.video import probe, read_frames, write_frames
 
-RESULTS = Path(__file__).parent/'results'
+RESULTS = Path(__file__).parents[1]/'results'
 
 def copies(
     folder, # to fill
@@ -203,7 +203,7 @@ def main():
         with tempfile.TemporaryDirectory() as os.environ['TSR_CACHE']: table = globals()[part](args.steps)
         table.to_csv(RESULTS/f'loader_{part}.csv', index=False)
         notes[part] = dict(commit=commit(), steps=args.steps, machine=platform.platform(), cores=os.cpu_count(), torch=torch.__version__, videos=len(clips('train')),
-                           real_clips='TSR_CLIPS' in os.environ, command=f'python resources/loader.py {part} --steps {args.steps}')
+                           real_clips='TSR_CLIPS' in os.environ, command=f'python resources/experiments/loader.py {part} --steps {args.steps}')
         about.write_text(json.dumps(notes, indent=1) + '\n')
 
 if __name__ == '__main__': main()

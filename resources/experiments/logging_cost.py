@@ -1,7 +1,7 @@
 """What the MLflow callback costs a training: writes resources/results/logging_cost.csv, and logging_cost.json beside it.
 
-    python resources/logging_cost.py                 about a quarter of an hour on two idle cores
-    python resources/logging_cost.py --repeats 1 --minutes 0
+    python resources/experiments/logging_cost.py                 about a quarter of an hour on two idle cores
+    python resources/experiments/logging_cost.py --repeats 1 --minutes 0
 
 The same short training, TSRNet with its defaults on the sample clips, with and without MLflow in turn, and one of ten
 minutes with it. Each is a process of its own with a new store, so that importing MLflow and making its database count
@@ -21,7 +21,7 @@ from tsr.data import TRAIN, make_sample, to_bytes
 from tsr.tracking import MLflow, connect
 from tsr.training import Callback, MultiTrainer, TrainConfig, commit
 
-RESULTS = Path(__file__).parent/'results'
+RESULTS = Path(__file__).parents[1]/'results'
 SHORT = dict(epochs=4, patches_per_window=40, validation_frames=4) # epochs of sixty steps
 LONG = dict(patches_per_window=400) # of six hundred: those of the package's own training have 861 (train_default.csv)
 EVENTS = ('on_start', 'on_batch', 'on_epoch', 'on_end')

@@ -1,4 +1,4 @@
-"The curve of the README, what minutes of training are worth, of the recorded trainings in resources/results: `python resources/curve.py FILE`"
+"The curve of the README, what minutes of training are worth, of the recorded trainings in resources/results: `python resources/experiments/curve.py FILE`"
 import sys
 from pathlib import Path
 
@@ -7,7 +7,7 @@ matplotlib.use('Agg')
 import matplotlib.pyplot as plt
 import pandas as pd
 
-RESULTS, TICKS = Path(__file__).parent/'results', (1, 2, 5, 10, 20, 50)
+RESULTS, TICKS = Path(__file__).parents[1]/'results', (1, 2, 5, 10, 20, 50)
 fig, ax = plt.subplots(figsize=(8, 2.8), dpi=110, layout='constrained')
 for name, label in dict(train_default_clean='default@clean', train_light_clean='light@clean', minutes_ten='TSRNet with AdamW, 10 minutes', minutes_small="the report's TSRCNN_small, 10 minutes").items():
     curve = pd.read_csv(RESULTS/f'{name}.csv')

@@ -1,4 +1,4 @@
-"The picture of the README, one crop of a sample clip enlarged by bicubic and by a model, and its truth: `python resources/figure.py MODEL FILE`"
+"The picture of the README, one crop of a sample clip enlarged by bicubic and by a model, and its truth: `python resources/experiments/figure.py MODEL FILE`"
 import sys
 
 import matplotlib

@@ -1,7 +1,7 @@
 """The panels in a real browser: `tsr app` is opened, clicked through, and photographed.
 
-    python resources/panels.py resources/screenshots
-    python resources/panels.py resources/screenshots --lab
+    python resources/tools/panels.py resources/screenshots
+    python resources/tools/panels.py resources/screenshots --lab
 
 Makes a small clip in a folder of its own, serves the panels there, and drives them in Chromium as a reader would: a training is
 started, watched, found again after a reload, stopped and resumed to its end; a video larger than Tornado's 10 MB is uploaded; one is

@@ -1,9 +1,9 @@
 """The original's experiments: who goes on, and the tables.
 
-    python resources/stages.py best MODEL... --to FILE --table FILE.csv     copy the model with the best validation PSNR
-    python resources/stages.py like MODEL                                   print the options with which it was trained: loss and optimizer
-    python resources/stages.py score FOLDER MODEL... --every N --out NAME   NAME.csv in the report's form, NAME_tidy.csv with all there is
-    python resources/stages.py mlflow URI --table FILE.csv                  the runs of a store, compared
+    python resources/experiments/stages.py best MODEL... --to FILE --table FILE.csv     copy the model with the best validation PSNR
+    python resources/experiments/stages.py like MODEL                                   print the options with which it was trained: loss and optimizer
+    python resources/experiments/stages.py score FOLDER MODEL... --every N --out NAME   NAME.csv in the report's form, NAME_tidy.csv with all there is
+    python resources/experiments/stages.py mlflow URI --table FILE.csv                  the runs of a store, compared
 """
 import argparse, hashlib, shutil
 from pathlib import Path
