@@ -1,31 +1,42 @@
-"Everything about the package stands in settings.ini; this reads it for pip."
+"Everything about the package is in settings.ini; this reads it for pip."
 from configparser import ConfigParser
 from pathlib import Path
+
 from setuptools import find_packages, setup
 
+here = Path(__file__).resolve().parent
 parser = ConfigParser(delimiters=['='])
-parser.read('settings.ini', encoding='utf-8')
+parser.read_string((here/'settings.ini').read_text(encoding='utf-8')) # `read` would skip a missing file, and fail later with a KeyError
 cfg = parser['DEFAULT']
 names = dict(notebooks='notebooks_requirements', track='track_requirements',
              experiments='experiments_requirements', onnx='onnx_requirements', dev='dev_requirements')
 extras = {extra: cfg[key].split() for extra, key in names.items()}
-minor = int(cfg['min_python'].split('.')[1])
+statuses = {'1': 'Planning', '2': 'Pre-Alpha', '3': 'Alpha', '4': 'Beta', '5': 'Production/Stable'}
+first, last = (int(cfg[key].split('.')[1]) for key in ('min_python', 'max_python'))
 
 setup(
     name=cfg['lib_name'],
     version=cfg['version'],
     description=cfg['description'],
-    long_description=Path('README.md').read_text(encoding='utf-8'),
+    long_description=(here/'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
-    license='Apache-2.0',
+    license='Apache-2.0', # an SPDX expression, which takes the place of a licence classifier
+    license_files=['LICENSE'],
     url=cfg['git_url'],
+    project_urls={'Documentation': cfg['doc_host'] + cfg['doc_baseurl'], 'Changelog': f"{cfg['git_url']}/blob/{cfg['branch']}/CHANGELOG.md"},
     author=cfg['author'],
     author_email=cfg['author_email'],
-    keywords=cfg['keywords'],
-    classifiers=['Development Status :: 3 - Alpha',
+    keywords=cfg['keywords'].split(),
+    classifiers=[f"Development Status :: {cfg['status']} - {statuses[cfg['status']]}",
                  f"Intended Audience :: {cfg['audience']}",
+                 'Intended Audience :: Science/Research',
                  f"Natural Language :: {cfg['language']}",
-                 *(f'Programming Language :: Python :: 3.{v}' for v in range(minor, 15))],
+                 'Framework :: Jupyter',
+                 'Operating System :: OS Independent',
+                 'Topic :: Multimedia :: Video',
+                 'Topic :: Scientific/Engineering :: Image Processing',
+                 'Programming Language :: Python :: 3 :: Only',
+                 *(f'Programming Language :: Python :: 3.{minor}' for minor in range(first, last + 1))],
     packages=find_packages(include=['tsr', 'tsr.*']),
     package_data={'tsr': ['weights/*']},
     python_requires=f">={cfg['min_python']}",
