@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+
+
 # %% ../nbs/03_losses.ipynb #e234368d
 def luma(
     x,  # RGB images (..., 3, H, W), floats in [0, 1]
