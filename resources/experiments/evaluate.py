@@ -4,8 +4,8 @@ It is `tsr evaluate` with names: a model may be given as NAME=FILE. The mean gai
 """
 import argparse
 
-from tsr.evaluation import evaluate, label, save_table
-from tsr.training import commit
+from tsr.evaluation import evaluate, model_label, save_table
+from tsr.training import git_commit
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument('folder')
@@ -15,5 +15,5 @@ parser.add_argument('--downscale', default='area', help='how the small side is m
 parser.add_argument('--out', required=True)
 args = parser.parse_args()
 named = (text.rpartition('=') for text in args.models)
-df = evaluate({name or label(file): file for name, _, file in named}, args.folder, args.every, downscale=args.downscale)
-save_table(df, args.out, gain_psnr=df.groupby('model', sort=False).gain_psnr.mean().round(4).to_dict(), commit=commit())
+df = evaluate({name or model_label(file): file for name, _, file in named}, args.folder, args.every, downscale=args.downscale)
+save_table(df, args.out, gain_psnr=df.groupby('model', sort=False).gain_psnr.mean().round(4).to_dict(), commit=git_commit())

@@ -21,14 +21,15 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from benchmark import RESULTS, machine, originals
-from explore import middle, train
-from tsr.data import clips, to_float
+from explore import center_crop, train
+from tsr.resample import to_float
+from tsr.samples import clips
 from tsr.dataset import MultiVideoDataset
 from tsr.losses import Charbonnier, psnr
-from tsr.model import ARCHITECTURES, TSRCNN, Interpolation, load_model, load_original, new_model
+from tsr.model import ARCHITECTURES, Interpolation, TSRCNN, create_model, load_model, load_original
 from tsr.optimizers import OPTIMIZERS
 from tsr.runs import Callback
-from tsr.training import TrainConfig, commit, learning_rate, split_videos
+from tsr.training import TrainConfig, git_commit, learning_rate, split_videos
 
 STEPS = dict(leak=600, residual=200) # of each training, if no other number is asked for
 TABLES = 'results1', 'results2', 'results3', 'resultsQHD', 'resultsFHD', 'resultsCustom'
@@ -68,7 +69,7 @@ def learn(
 ): # model
     "A light network, trained on some frames of some clips."
     torch.manual_seed(seed)
-    config, rng, net = TrainConfig(), np.random.default_rng(seed), new_model('TSRNet', features=8, blocks=3)
+    config, rng, net = TrainConfig(), np.random.default_rng(seed), create_model('TSRNet', features=8, blocks=3)
     optimizer = OPTIMIZERS[config.optimizer](net.parameters())
     for step in range(steps):
         for group in optimizer.param_groups: group['lr'] = learning_rate(config, step, step / steps)
@@ -80,7 +81,7 @@ def learn(
         optimizer.step()
     return net.eval()
 
-def halves(videos, seed): # list of dicts: the clip's frames in the data set, a random half to learn from and some of the other half
+def split_model(videos, seed): # list of dicts: the clip's frames in the data set, a random half to learn from and some of the other half
     "What a random split over frames does to each clip."
     rng, first, split = np.random.default_rng(seed), 0, []
     for n in (len(MultiVideoDataset([v])) for v in videos):
@@ -95,8 +96,8 @@ def leak(args):
     for seed in range(args.seeds):
         videos = [v for v in clips('train') if v.stem in KINDS] or clips('train')
         whole, squares = MultiVideoDataset(videos), MultiVideoDataset(videos, patch=32, patches_per_window=16, augment=True, seed=seed)
-        split = halves(videos, seed)
-        scored = [[with_bicubic(*middle(*whole[i])) for i in part['score']] for part in split]
+        split = split_model(videos, seed)
+        scored = [[with_bicubic(*center_crop(*whole[i])) for i in part['score']] for part in split]
         known = lambda clips: learn(squares, np.concatenate([split[v]['learn'] for v in clips]), args.steps, seed)
         own = known(range(len(videos)))
         for out in np.array_split(range(len(videos)), min(3, len(videos))): # clips that are left out together
@@ -108,10 +109,10 @@ def linear_leak(args):
     "The same with the fitted linear filter, on more and more clips."
     videos = clips('train')
     whole, squares = MultiVideoDataset(videos), MultiVideoDataset(videos, patch=96)
-    split = halves(videos, 0)
+    split = split_model(videos, 0)
     known = [equations(squares[i] for i in part['learn'][:12]) for part in split]
     for v, part in enumerate(tqdm(split, 'linear filters', unit='clip')):
-        scored = [with_bicubic(*middle(*whole[i])) for i in part['score']]
+        scored = [with_bicubic(*center_crop(*whole[i])) for i in part['score']]
         others = [known[u] for u in np.random.default_rng(v).permutation(len(videos)) if u != v]
         for n in (1, 2, 4, 8, 16, len(others)):
             for name, used in (('random', [known[v], *others[:n - 1]]), ('video', others[:n])):
@@ -132,7 +133,7 @@ def solved(
 ): # `LinearFilter`
     "The filter that fits all of them best."
     xx, xy = map(sum, zip(*used))
-    model = new_model('LinearFilter')
+    model = create_model('LinearFilter')
     with torch.no_grad(): model.weight.copy_(torch.linalg.solve(xx + 1e-6 * xx.trace() / 81 * torch.eye(81), xy).T.reshape(-1, 1, 9, 9))
     return model.eval()
 
@@ -195,7 +196,7 @@ def residual(args):
     "The curve of each recipe on clips that are held back from all."
     (videos, _), (held, _) = split_videos(clips('train'), .2)
     data = MultiVideoDataset(held, segment=1)
-    scored, rows = [with_bicubic(*middle(*data[i])) for i in pick(len(data), 4)], []
+    scored, rows = [with_bicubic(*center_crop(*data[i])) for i in pick(len(data), 4)], []
     for name, changes in tqdm(RECIPES.items(), 'recipes'):
         curve = Curve(scored, {10, 30, 100, args.steps})
         train(videos, changes, [curve], steps=args.steps, seed=0)
@@ -219,7 +220,7 @@ def main():
         table.to_csv(args.out/f'findings_{part}.csv', index=False, float_format='%.5g')
         notes = json.loads(about.read_text()) if about.exists() else {}
         notes[part] = dict(steps=args.steps, seeds=args.seeds, every=args.every, real_clips='TSR_CLIPS' in os.environ, machine=machine(),
-                           threads=torch.get_num_threads(), torch=torch.__version__, date=f'{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC', commit=commit())
+                           threads=torch.get_num_threads(), torch=torch.__version__, date=f'{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC', commit=git_commit())
         about.write_text(json.dumps(notes, indent=1) + '\n')
         print(table.groupby([c for c in ('table', 'learner', 'clips', 'split', 'place', 'model', 'recipe', 'step') if c in table]).mean(numeric_only=True).round(3).to_string(), flush=True)
 

@@ -14,9 +14,10 @@ from optuna.trial import TrialState
 from explore import luma, train
 from tsr.dataset import survey
 from tsr.model import load_model
-from tsr.runs import Callback, whole, write_json
-from tsr.training import TrainConfig, commit, split_videos
-from tsr.video import TSRError
+from tsr.core import atomic_write, write_json
+from tsr.runs import Callback
+from tsr.training import TrainConfig, git_commit, split_videos
+from tsr.core import TSRError
 
 RESULTS = Path(__file__).parents[1]/'results'
 SHAPES = {'8x3': (8, 3), '8x2': (8, 2), '12x1': (12, 1), '16x1': (16, 1), '4x8': (4, 8)} # features x blocks: 0.6 to 1.8 GMAC
@@ -48,10 +49,10 @@ def save(study, megapixels):
     "The table, and what follows from it."
     table = study.trials_dataframe(attrs=('number', 'state', 'value', 'params', 'user_attrs', 'duration'))
     table['duration'] = table.duration.dt.total_seconds().round(1)
-    with whole(RESULTS/'hpo.csv') as part: table.to_csv(part, index=False)
+    with atomic_write(RESULTS/'hpo.csv') as part: table.to_csv(part, index=False)
     evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=.5) # what tells the better half from all
     write_json(RESULTS/'hpo.json', dict(best=study.best_params, value=study.best_value, importance=optuna.importance.get_param_importances(study, evaluator=evaluator),
-                                        defaults=DEFAULTS, megapixels=megapixels, optuna=optuna.__version__, commit=commit()))
+                                        defaults=DEFAULTS, megapixels=megapixels, optuna=optuna.__version__, commit=git_commit()))
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

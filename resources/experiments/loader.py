@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from tsr.data import clips, low_resolution, make_sample, to_bytes, to_float, window_indices
+from tsr.data import window_indices
+from tsr.resample import low_resolution, to_bytes, to_float
+from tsr.samples import clips, make_sample
 from tsr.dataset import MultiVideoDataset, as_pixels, load_batches
-from tsr.model import new_model
+from tsr.model import create_model
 from tsr.optimizers import OPTIMIZERS
-from tsr.training import TrainConfig, commit
+from tsr.training import TrainConfig, git_commit
 from tsr.video import probe, read_frames, write_frames
 
 RESULTS = Path(__file__).parents[1]/'results'
@@ -89,7 +91,7 @@ class Step:
     "A training step of the default network."
     def __init__(self):
         torch.manual_seed(0)
-        self.model = new_model(TrainConfig().model).to(memory_format=torch.channels_last)
+        self.model = create_model(TrainConfig().model).to(memory_format=torch.channels_last)
         self.optimizer = OPTIMIZERS[TrainConfig().optimizer](self.model.parameters(), 1e-3)
 
     def __call__(self, window, truth):
@@ -202,7 +204,7 @@ def main():
     for part in args.parts:
         with tempfile.TemporaryDirectory() as os.environ['TSR_CACHE']: table = globals()[part](args.steps)
         table.to_csv(RESULTS/f'loader_{part}.csv', index=False)
-        notes[part] = dict(commit=commit(), steps=args.steps, machine=platform.platform(), cores=os.cpu_count(), torch=torch.__version__, videos=len(clips('train')),
+        notes[part] = dict(commit=git_commit(), steps=args.steps, machine=platform.platform(), cores=os.cpu_count(), torch=torch.__version__, videos=len(clips('train')),
                            real_clips='TSR_CLIPS' in os.environ, command=f'python resources/experiments/loader.py {part} --steps {args.steps}')
         about.write_text(json.dumps(notes, indent=1) + '\n')
 

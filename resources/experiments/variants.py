@@ -1,4 +1,4 @@
-"""Networks that were tried beside TSRNet and not kept: what 06_exploration compares.
+"""Networks that were tried beside TSRNet and not kept: what 07a_ablations compares.
 
 Each takes a window (B, T, C, h, w) and returns the middle frame (B, C, s*h, s*w), as every model of tsr. In mixed precision the picture
 that detail is added to stays in float32, as in TSRNet.
@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tsr.data import resize
+from tsr.resample import resize
 from tsr.model import ARCHITECTURES, Interpolation, LinearFilter, load_model
-from tsr.motion import look_along
-from tsr.network import AlignedNet, Draw, Residual, TSRNet, place_pixels
+from tsr.motion import align_neighbours
+from tsr.network import AlignedNet, ResidualBlock, TSRNet, UpsampleHead, pixel_shuffle
 
-def residuals(features, blocks): return nn.Sequential(*[Residual(features) for _ in range(blocks)])
+def residuals(features, blocks): return nn.Sequential(*[ResidualBlock(features) for _ in range(blocks)])
 
 def conv(n, features): return nn.Conv2d(n, features, 3, padding=1)
 
@@ -35,18 +35,18 @@ class Folded(Variant):
         self.args |= dict(features=features, blocks=blocks)
         self.head, self.body = conv(12 * (frames_back + 1 + frames_forward), features), residuals(features, blocks)
         self.unfold = nn.Sequential(conv(features, 12 * self.scale**2), nn.PixelShuffle(2))
-        self.tail = Draw(3 * self.scale**2, self.scale)
+        self.tail = UpsampleHead(3 * self.scale**2, self.scale)
         nn.init.dirac_(self.tail.weight), nn.init.zeros_(self.unfold[0].weight), nn.init.zeros_(self.unfold[0].bias)
 
     def forward(self, window):
         h, w = window.shape[-2:]
         x = self.act(self.head(F.pixel_unshuffle(grow(window.flatten(1, 2), 2), 2)))
-        return place_pixels(self.tail(self.unfold(self.body(x))[..., :h, :w], window[:, self.frames_back]), self.scale)
+        return pixel_shuffle(self.tail(self.unfold(self.body(x))[..., :h, :w], window[:, self.frames_back]), self.scale)
 
 class SmallPlaces(AlignedNet):
     "AlignedNet whose neighbours are brought into place in the usual way: one number for each small pixel."
     def gather(self, window):
-        return torch.cat((window[:, self.frames_back], 4 * look_along(window, self.frames_back, 1).to(window.dtype)), 1)
+        return torch.cat((window[:, self.frames_back], 4 * align_neighbours(window, self.frames_back, 1).to(window.dtype)), 1)
 
 class Recurrent(Variant):
     "TSRNet that also gets its own features of the frame before: a window is walked through from its first frame."
@@ -59,7 +59,7 @@ class Recurrent(Variant):
         for t in range(self.frames_back + 1):
             seen = window[:, t:t + 1 + self.frames_forward].flatten(1, 2)
             state = self.body(self.act(self.head(torch.cat((seen, state), 1))))
-        return place_pixels(self.tail(state, window[:, self.frames_back]), self.scale)
+        return pixel_shuffle(self.tail(state, window[:, self.frames_back]), self.scale)
 
 class Branches(nn.Module):
     "A 3x3 convolution that is trained as the sum of a 3x3, a 1x1 and nothing."

@@ -21,9 +21,12 @@ import psutil
 from PIL import Image
 from screenshots import BROWSERS, free_port
 
-from tsr.data import TRAIN, film, make_sample, small_frames
-from tsr.runs import run_status, whole
-from tsr.video import TSRError, probe, write_frames
+from tsr.resample import low_resolution_frames
+from tsr.samples import TRAIN_SCENES, make_sample, render_scene
+from tsr.core import atomic_write
+from tsr.runs import run_status
+from tsr.core import TSRError
+from tsr.video import probe, write_frames
 
 WIDTH = 1280 # of the page
 FOREIGN = 'net::ERR_', 'shared singleton module', 'shared module', '/voila/api/shutdown/' # the page's way to a CDN, Voila's versions, and its farewell, which is refused where there is a token
@@ -54,19 +57,19 @@ def refused(address): # bool
 def films(folder):
     "A clip to learn from, one to make large, and one that is too large for an upload of 10 MB."
     (folder/'clips').mkdir()
-    make_sample(TRAIN[0], folder/'clips'/'archive.mp4', frames=24, size=(288, 512))
-    write_frames(folder/'clips'/'kitchen.mp4', small_frames(film('kitchen', 12, size=(360, 640)), (180, 320)), fps=24, crf=12)
+    make_sample(TRAIN_SCENES[0], folder/'clips'/'archive.mp4', frames=24, size=(288, 512))
+    write_frames(folder/'clips'/'kitchen.mp4', low_resolution_frames(render_scene('kitchen', 12, size=(360, 640)), (180, 320)), fps=24, crf=12)
     noise = np.random.default_rng(0).integers(0, 256, (10, 360, 640, 3), 'uint8')
     write_frames(folder/'large.mp4', [*noise, *noise], fps=24, lossless=True, preset='ultrafast')
 
-def knob(page, name): return page.locator('.tsr-field:visible', has=page.locator(f'label:text-matches("^{name}\\\\b")')).locator('input, textarea, select').first
+def option(page, name): return page.locator('.tsr-field:visible', has=page.locator(f'label:text-matches("^{name}\\\\b")')).locator('input, textarea, select').first
 
 def button(page, name): return page.locator('button:visible').filter(has_text=re.compile(rf'^\s*{name}$'))
 
 def fill(page, **values):
     "Type into controls, as a hand would."
     for name, value in values.items():
-        field = knob(page, name.replace('_', ' '))
+        field = option(page, name.replace('_', ' '))
         field.fill(str(value))
         field.press('Tab')
 
@@ -75,12 +78,12 @@ def shot(element, path, folder, width=1040):
     if not folder: return
     picture = Image.open(io.BytesIO(element.screenshot())).convert('RGB')
     width = min(width, picture.width)
-    with whole(folder/path) as part: picture.resize((width, round(picture.height * width / picture.width)), Image.Resampling.LANCZOS).save(part, 'JPEG', quality=88, subsampling=0, optimize=True)
+    with atomic_write(folder/path) as part: picture.resize((width, round(picture.height * width / picture.width)), Image.Resampling.LANCZOS).save(part, 'JPEG', quality=88, subsampling=0, optimize=True)
 
 def train(page, work, folder, expect):
     "A training: started, watched, found again, stopped, resumed."
     expect(page.get_by_text('Name videos to train on')).to_be_visible()
-    knob(page, 'or found here').select_option('clips/archive.mp4')
+    option(page, 'or found here').select_option('clips/archive.mp4')
     fill(page, model_args='{"features": 8, "blocks": 2}', patch=24, epochs=5000, batch_size=8)
     page.get_by_text('more settings').click()
     fill(page, validation_frames=3, log_every=1, warmup=5)
