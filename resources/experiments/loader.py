@@ -4,7 +4,16 @@ Writes resources/results/loader_memory.csv, loader_speed.csv and loader_scaling.
 The videos are the training clips of TSR_CLIPS, or else the sample clips; copies get another hash by a few bytes at their end, which no decoder
 reads, so that each is decoded for itself. Everything that is decoded goes into a temporary folder.
 """
-import argparse, json, os, platform, random, subprocess, sys, tempfile, threading, time
+import argparse
+import json
+import os
+import platform
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -13,11 +22,11 @@ import pandas as pd
 import torch
 
 from tsr.data import window_indices
-from tsr.resample import low_resolution, to_bytes, to_float
-from tsr.samples import clips, make_sample
 from tsr.dataset import MultiVideoDataset, as_pixels, load_batches
 from tsr.model import create_model
 from tsr.optimizers import OPTIMIZERS
+from tsr.resample import low_resolution, to_bytes, to_float
+from tsr.samples import clips, make_sample
 from tsr.training import TrainConfig, git_commit
 from tsr.video import probe, read_frames, write_frames
 
@@ -171,14 +180,14 @@ def scaling(steps):
     data, step, rows = MultiVideoDataset(videos, **options), Step(), []
     batch = next(iter(load_batches(data, 16)))
     rate(cycle([batch]), step, 10)
-    for k in range(3):
+    for _ in range(3):
         for workers in (0, 1, 2, 4):
             base = rate(cycle([batch]), step, steps // 3)
             feed = forever(data, workers)
             next(feed) # workers have started
             rows.append(dict(kind='workers', count=workers, ratio=rate(feed, step, steps // 3) / base))
             feed.close()
-    for k in range(3):
+    for _ in range(3):
         rates = {n: processes(videos, n, steps) for n in (1, 2)}
         rows += [dict(kind='processes', count=n, ratio=r / rates[1]) for n, r in rates.items()]
     table = pd.DataFrame(rows).groupby(['kind', 'count'], sort=False).ratio.median().reset_index()
@@ -189,7 +198,7 @@ def processes(videos, count, steps):
     "Examples a second of `tsr train` in so many processes."
     with tempfile.TemporaryDirectory() as d:
         command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', f'--nproc-per-node={count}', '-m', 'tsr.cli'] if count > 1 else [sys.executable, '-m', 'tsr.cli']
-        done = subprocess.run([*command, 'train', *map(str, videos), '--out', d + '/run', '--steps', str(steps), '--validation-frames', '1'], capture_output=True,
+        done = subprocess.run([*command, 'train', *map(str, videos), '--out', d + '/run', '--steps', str(steps), '--validation-frames', '1'], check=False, capture_output=True,
                               env=os.environ | dict(OMP_NUM_THREADS=str(max(1, os.cpu_count() // count))))
         if done.returncode: sys.exit(done.stderr.decode()[-2000:])
         return json.loads((Path(d)/'run'/'status.json').read_text())['examples_per_second']

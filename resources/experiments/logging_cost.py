@@ -7,7 +7,13 @@ The same short training, TSRNet with its defaults on the sample clips, with and 
 minutes with it. Each is a process of its own with a new store, so that importing MLflow and making its database count
 too. A row of the table is a training: its seconds of wall clock and of processor, and those spent in the callback's methods.
 """
-import argparse, csv, json, os, platform, tempfile, time
+import argparse
+import csv
+import json
+import os
+import platform
+import tempfile
+import time
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import date
@@ -18,9 +24,9 @@ import torch
 from PIL import Image
 
 from tsr.resample import to_bytes
+from tsr.runs import Callback
 from tsr.samples import TRAIN_SCENES, make_sample
 from tsr.tracking import MLflow, connect
-from tsr.runs import Callback
 from tsr.training import MultiTrainer, TrainConfig, git_commit
 
 RESULTS = Path(__file__).parents[1]/'results'
@@ -62,7 +68,7 @@ def train(
         Image.fromarray(to_bytes(trainer.validator.data[0][1][None, :, :260])[0]).save(trainer.out/'preview.png') # a piece of a frame, as wide as four crops
         with watch('training'):
             if logged:
-                with watch('import'): import mlflow
+                with watch('import'): pass
                 with watch('new_store'): connect(uri).search_experiments()
                 trainer.callbacks.append(Timed(MLflow(uri), watch))
             trainer.train()

@@ -13,16 +13,15 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from explore import MODELS, center_crop
 from tqdm.auto import tqdm
 
 import tsr.motion
-
-from explore import MODELS, center_crop
-from tsr.resample import resize
+from tsr.core import atomic_write
 from tsr.dataset import MultiVideoDataset, survey
 from tsr.evaluation import score
 from tsr.model import bundled_models, load_model
-from tsr.core import atomic_write
+from tsr.resample import resize
 from tsr.training import git_commit, split_videos
 
 TABLE, DIFFERENCES = (Path(__file__).parents[1]/'results'/name for name in ('exploration_motion.csv', 'motion_strange.csv'))

@@ -6,17 +6,20 @@
 PHOTOS holds `train` and `test`, and Debian's COPYRIGHT files, which say the licence of each photograph. A photograph is cut into pieces that
 do not overlap, a film for each. A drawn scene needs no photograph: it is made of pictures that scikit-image installs.
 """
-import argparse, csv, re, sys
+import argparse
+import csv
+import re
+import sys
 from functools import lru_cache
 from pathlib import Path
 
 import torch
 
+from tsr.core import TSRError
 from tsr.data import find_videos
+from tsr.dataset import probe_source
 from tsr.resample import to_bytes
 from tsr.samples import SCENES, TEST_SCENES, TRAIN_SCENES, camera, look, photo_size, render_scene, view
-from tsr.dataset import probe_source
-from tsr.core import TSRError
 from tsr.video import write_frames
 
 SIZE, FRAMES, DRAWN, FPS = (640, 360), 120, 24, 24 # of the films to train on, and how many of them are drawn

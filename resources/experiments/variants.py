@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tsr.resample import resize
 from tsr.model import ARCHITECTURES, Interpolation, LinearFilter, load_model
 from tsr.motion import align_neighbours
 from tsr.network import AlignedNet, ResidualBlock, TSRNet, UpsampleHead, pixel_shuffle
+from tsr.resample import resize
 
 def residuals(features, blocks): return nn.Sequential(*[ResidualBlock(features) for _ in range(blocks)])
 

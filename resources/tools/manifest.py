@@ -9,13 +9,16 @@ The tasks can be given together. A video of FOLDER is listed by its path from th
 The check compares the columns that the table has. That of sample clips has neither bytes nor hashes: their pixels are
 the same on every machine only to rounding, and the encoder makes other bytes of that; scene, size and frames say it all.
 """
-import argparse, csv, hashlib, sys
+import argparse
+import csv
+import hashlib
+import sys
 from pathlib import Path
 
-from tsr.data import PHOTO_SUFFIXES, VIDEO_SUFFIXES, find_videos
-from tsr.samples import make_sample
-from tsr.dataset import probe_source
 from tsr.core import TSRError
+from tsr.data import PHOTO_SUFFIXES, VIDEO_SUFFIXES, find_videos
+from tsr.dataset import probe_source
+from tsr.samples import make_sample
 
 def named(
     inputs # list of folders, files and NAME=FILE

@@ -9,7 +9,16 @@ upscaled and plays; the slider moves. Fails at the first thing that is not as it
 included. Without a browser it says so and leaves the pictures alone; in CI that is a failure. With `--lab` the panels stand in a notebook
 of JupyterLab instead, light and dark, in a window of 1000 and of 1600 pixels: nothing may be cut off, and nothing scroll within a panel.
 """
-import argparse, io, json, os, re, shutil, subprocess, sys, tempfile, time
+import argparse
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,12 +30,11 @@ import psutil
 from PIL import Image
 from screenshots import BROWSERS, free_port
 
+from tsr.core import TSRError, atomic_write
 from tsr.resample import low_resolution_frames
-from tsr.samples import TRAIN_SCENES, make_sample, render_scene
-from tsr.core import atomic_write
 from tsr.runs import run_status
-from tsr.core import TSRError
-from tsr.video import probe, write_frames
+from tsr.samples import TRAIN_SCENES, make_sample, render_scene
+from tsr.video import write_frames
 
 WIDTH = 1280 # of the page
 FOREIGN = 'net::ERR_', 'shared singleton module', 'shared module', '/voila/api/shutdown/' # the page's way to a CDN, Voila's versions, and its farewell, which is refused where there is a token

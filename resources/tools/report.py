@@ -7,7 +7,16 @@
 `run` and `check` take notebooks, if it is not to be all of them. A cell marked `#| eval: false`, or with a flag of `tst_flags` in settings.ini, is not run
 and keeps the outputs it has; `run --flags slow` runs those too. What only a live page shows (widget views, progress bars) is not saved.
 """
-import argparse, ast, base64, configparser, mimetypes, os, re, symtable, sys, time
+import argparse
+import ast
+import base64
+import configparser
+import mimetypes
+import os
+import re
+import symtable
+import sys
+import time
 from difflib import unified_diff
 from html import unescape
 from pathlib import Path
@@ -161,8 +170,8 @@ def exporter():
     from jinja2 import pass_context
     from latex2mathml.converter import convert
     from nbconvert.exporters.html import HTMLExporter
-    from nbconvert.preprocessors import TagRemovePreprocessor
     from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+    from nbconvert.preprocessors import TagRemovePreprocessor
     class Renderer(IPythonRenderer):
         def block_math(self, body): return convert(body.strip(), display='block')
         def inline_math(self, body): return convert(body)

@@ -5,7 +5,14 @@
 Serves the store on a free port of this machine, opens the run in Chromium, fails unless the run's name and its metrics are
 on the page, and saves what is seen. Without a browser it says so and leaves the picture alone; in CI that is a failure.
 """
-import argparse, io, os, shutil, socket, subprocess, sys, time
+import argparse
+import io
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,8 +21,8 @@ from urllib.request import urlopen
 import psutil
 from PIL import Image
 
-from tsr.tracking import connect
 from tsr.core import TSRError
+from tsr.tracking import connect
 
 METRICS = ('gain_psnr', 'loss')
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')
