@@ -20,7 +20,7 @@ setup(
     description=cfg['description'],
     long_description=(here/'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
-    license='Apache-2.0', # an SPDX expression, which takes the place of a licence classifier
+    license_expression='Apache-2.0', # takes the place of a licence classifier (setuptools 77 and newer, which pip brings for the build)
     license_files=['LICENSE'],
     url=cfg['git_url'],
     project_urls={'Documentation': cfg['doc_host'] + cfg['doc_baseurl'], 'Changelog': f"{cfg['git_url']}/blob/{cfg['branch']}/CHANGELOG.md"},
