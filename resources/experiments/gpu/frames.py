@@ -40,8 +40,25 @@ RECOLOUR = (BT709 @ np.linalg.inv(BT601)).astype(np.float32)
 AS_BT601 = False  # whether this OpenCV takes every file for BT.601, as older ones do
 
 
-def read(path):  # of a clip, BT.709  # uint8 (T, H, W, 3), RGB; both sides even
-    "Decode a clip with OpenCV and correct its colours."
+def read(path, exact=False):  # clip, BT.709 -> uint8 (T, H, W, 3), RGB; both sides even
+    """Decode a clip: with PyAV if `exact`, otherwise with OpenCV.
+
+    OpenCV's RGB is about one code too dark. That does no harm where HR and LR frames come from the same
+    decoded frames; a coded LR clip must be decoded exactly, or networks learn to brighten."""
+    frames = read_exactly(path) if exact else read_opencv(path)
+    h, w = (n // 2 * 2 for n in frames[0].shape[:2])
+    return np.stack(frames)[:, :h, :w]
+
+
+def read_exactly(path):
+    "All frames with `tsr.video`."
+    from tsr.video import read_frames
+
+    return [f.image for f in read_frames(path)]
+
+
+def read_opencv(path):
+    "All frames with OpenCV; older versions take every file for BT.601."
     video, frames = cv2.VideoCapture(str(path)), []
     while True:
         ok, bgr = video.read()
@@ -51,8 +68,7 @@ def read(path):  # of a clip, BT.709  # uint8 (T, H, W, 3), RGB; both sides even
         frames.append(cv2.transform(rgb, RECOLOUR) if AS_BT601 else rgb)
     if not frames:
         raise SystemExit(f'{path}: cannot be decoded')
-    h, w = (n // 2 * 2 for n in frames[0].shape[:2])
-    return np.stack(frames)[:, :h, :w]
+    return frames
 
 
 def area(x):  # uint8 (T, H, W, 3) -> uint8 (T, h, w, 3)
@@ -155,7 +171,7 @@ def make_clip(path, out, names, coded, seed):
     for c in extra:
         h, w = np.load(folder / "hr.npy", mmap_mode="r").shape[1:3]
         save(
-            folder / f"{c.name}.npy", read(c / path.name)[:, : h // 2, : w // 2]
+            folder / f"{c.name}.npy", read(c / path.name, exact=True)[:, : h // 2, : w // 2]
         )  # codecs were given even sides
 
 

@@ -103,7 +103,7 @@ def score(nets, clip, lr_name, every, preset):  # dict: name -> mean gain
     hr = frames.read(clip)
     coded = clip.parent / lr_name / clip.name
     h, w = hr.shape[1] // 2, hr.shape[2] // 2
-    lr = frames.read(coded)[:, :h, :w] if coded.exists() else frames.low_resolution(hr, lr_name, 0)
+    lr = frames.read(coded, exact=True)[:, :h, :w] if coded.exists() else frames.low_resolution(hr, lr_name, 0)
     motion, gains = Motion(lr, preset), {n: [] for n in nets}
     for t in range(every // 2, len(lr), every):
         made = {}
