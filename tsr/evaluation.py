@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 from .core import TSRError, prefetch
 from .data import find_videos, read_pairs, stream_windows
-from .inference import FusedTSRNet, optimize_for_inference, pick_device
+from .inference import optimize_for_inference, pick_device
 from .losses import psnr, qm, ssim
 from .model import INTERPOLATIONS, Interpolation, load_model
 from .video import probe
@@ -70,7 +70,7 @@ def evaluate(
     baselines=BASELINES, # interpolations to score beside them; 'linear' is the fitted filter that comes with the package
     scale=2, low_res=None, high_res=None, downscale='area', # the small side, as in `MultiVideoDataset`
     device='auto', # where the models run
-    precision='auto', # as in `quicken`: what is scored is what `Upscaler` makes
+    precision='auto', # as in `optimize_for_inference`: what is scored is what `Upscaler` makes
     progress=True # show a bar
 ): # DataFrame, a row for each video and model: means of `METRICS`, gains over bicubic and over the strongest baseline
     "Score models and baselines on the same pixels; `.attrs` says how."
@@ -82,7 +82,7 @@ def evaluate(
     if 'bicubic' not in names: names = ['bicubic', *names]
     made = {b: Interpolation(b, ratio) if b in INTERPOLATIONS else load_model(b) for b in names}
     made |= {name: load_model(m) for name, m in models.items()}
-    made = {name: optimize_for_inference(m.to(device, memory_format=torch.channels_last).eval(), precision) for name, m in made.items()}
+    made = {name: optimize_for_inference(m.to(device, memory_format=torch.channels_last).eval(), 'auto' if name in names else precision) for name, m in made.items()}
     paths, tables = find_videos(videos), []
     with tqdm(total=sum(probe(p).frames for p in paths), unit='frame', desc='scoring', disable=not progress) as bar:
         for path in paths:
@@ -90,7 +90,7 @@ def evaluate(
             mean = table.groupby('model', sort=False).agg({**{m: 'mean' for m in METRICS}, 'milliseconds': 'median', 'frame': 'count'})
             tables.append(mean.rename(columns=dict(frame='frames')).reset_index().assign(video=path.stem, qm=qm(mean.psnr.values, mean.ssim.values)))
     df = pd.concat(tables, ignore_index=True)
-    df.attrs = dict(every=every, crop=crop, scale=float(ratio), downscale=downscale, device=str(device), precision=max((str(m.dtype)[6:] for m in made.values() if isinstance(m, FusedTSRNet)), default='float32'), threads=torch.get_num_threads(),
+    df.attrs = dict(every=every, crop=crop, scale=float(ratio), downscale=downscale, device=str(device), precision=min(m.precision for m in made.values()), threads=torch.get_num_threads(),
                     baselines=names, left_out=[b for b in baselines if b not in names], strongest=strongest(df, names))
     return with_gains(df)
 

@@ -6,26 +6,22 @@
 __all__ = ['LUMA_WEIGHTS', 'MIN_FLOW_SIZE', 'SCENE_CHANGE_THRESHOLD', 'optical_flow', 'window_flow', 'warp', 'align_neighbours']
 
 # %% ../nbs/06_motion.ipynb #c84fef36
-import threading
-
 import cv2, numpy as np, torch
 
 # %% ../nbs/06_motion.ipynb #7739c2b8
 LUMA_WEIGHTS = torch.tensor([.299, .587, .114])[:, None, None] # of red, green and blue (ITU-R BT.601)
 MIN_FLOW_SIZE = 16 # pixels; smaller frames are padded, the search needs at least one patch
 
-_search = threading.local() # one `DISOpticalFlow` for each thread: the object is not safe across threads
-
 def optical_flow(
     frame, # uint8 (h, w), luma
     other # uint8 (h, w), luma of another frame
 ): # float32 (h, w, 2): offset (right, down) in pixels from each pixel of `frame` to where it is found in `other`
     "Optical flow from `frame` to `other` by dense inverse search."
-    if not hasattr(_search, 'dis'): _search.dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     h, w = frame.shape
     edges = 0, max(MIN_FLOW_SIZE - h, 0), 0, max(MIN_FLOW_SIZE - w, 0)
     frame, other = (cv2.copyMakeBorder(x, *edges, cv2.BORDER_REPLICATE) for x in (frame, other))
-    return _search.dis.calc(frame, other, None)[:h, :w]
+    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM) # one a call: not safe across threads, and it keeps settings of the last frame size
+    return search.calc(frame, other, None)[:h, :w]
 
 def window_flow(
     frames, # uint8 (T, h, w), luma of the frames of a window
