@@ -19,7 +19,7 @@ import typer
 from .core import TSRError
 from .data import find_videos, read_pairs
 from .evaluation import evaluate, save_table, summary_table
-from .inference import Upscaler
+from .inference import Upscaler, configure_process
 from .model import export_onnx, load_model, model_info
 from .resample import to_bytes
 from .runs import Progress
@@ -111,6 +111,7 @@ def upscale(
 ):
     "Make videos large. Timing, sound, subtitles and metadata come along."
     options = dict(scale=scale, size=parse_size(size), crf=crf, preset=preset, lossless=lossless, start=start, duration=duration, compare=compare)
+    configure_process()
     if not videos: return upscale_sample(model, device, precision, **options)
     paths, upscaler, failed = find_videos(videos), Upscaler(model, device, precision=precision), 0
     for src in paths:
