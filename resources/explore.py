@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 sys.path.insert(0, str(Path(__file__).parent))
 from variants import collapse # the import makes the names of variants architectures
 from tsr.dataset import MultiVideoDataset, probe_videos
-from tsr.evaluation import score
+from tsr.losses import score_frame
 from tsr.model import load_model, save_model, summary
 from tsr.inference import supports_bfloat16
 from tsr.core import atomic_write
@@ -68,7 +68,7 @@ def train(
         trainer.train()
     return trainer.model.cpu().eval()
 
-def center_crop(
+def center_pair(
     window, # (T, C, h, w)
     truth # (C, 2h, 2w)
 ): # the same part of both
@@ -84,8 +84,8 @@ def luma(
     "The scores of the report."
     data = MultiVideoDataset(videos, model.frames_back, model.frames_forward, segment=1)
     picked = np.linspace(0, len(data) - 1, FRAMES).round().astype(int).tolist()
-    scores = [score(model(window[None]), truth[None]) for window, truth in (center_crop(*data[i]) for i in picked)]
-    return {k: round(float(np.mean([s[k] for s in scores])), 5) for k in ('psnr_y', 'ssim_y')}
+    scores = [score_frame(model(window[None]), truth[None], metrics=('psnr_y', 'ssim_y')) for window, truth in (center_pair(*data[i]) for i in picked)]
+    return {k: round(float(np.mean([s[k] for s in scores])), 5) for k in scores[0]}
 
 def row(name, seed, steps, videos, held):
     "Train a network, keep it, score it."
