@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 sys.path.insert(0, str(Path(__file__).parent))
 from variants import collapse # the import makes the names of variants architectures
-from tsr.dataset import MultiVideoDataset, survey
+from tsr.dataset import MultiVideoDataset, probe_videos
 from tsr.losses import score_frame
 from tsr.model import load_model, save_model, summary
 from tsr.inference import supports_bfloat16
@@ -105,7 +105,7 @@ def main():
     parser.add_argument('--seeds', type=int, default=2)
     parser.add_argument('--only', nargs='*', default=list(NETWORKS), choices=list(NETWORKS))
     args = parser.parse_args()
-    (videos, _), (held, _) = split_videos([source.path for source in survey(args.folder)], .2)
+    (videos, _), (held, _) = split_videos([source.path for source in probe_videos(args.folder)], .2)
     if TABLE.exists(): rows = pd.read_csv(TABLE, dtype=dict(commit=str)).to_dict('records')
     else: rows = [dict(name=name, seed=0, steps=0, **luma(load_model(name), held), commit=git_commit()) for name in ('bicubic', 'lanczos4', 'linear')]
     done = {(r['name'], r['seed'], r['steps']) for r in rows}

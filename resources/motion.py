@@ -19,7 +19,7 @@ import tsr.motion
 
 from explore import MODELS, center_pair
 from tsr.resample import resize
-from tsr.dataset import MultiVideoDataset, survey
+from tsr.dataset import MultiVideoDataset, probe_videos
 from tsr.losses import score_frame
 from tsr.model import bundled_models, load_model
 from tsr.core import atomic_write
@@ -83,7 +83,7 @@ def noted(model, videos, name, seed): return model, videos, dict(name=name, seed
 
 def networks(folder, steps):
     "Each network, the videos that it has not seen, and what is to be noted of it."
-    paths = [source.path for source in survey(folder)]
+    paths = [source.path for source in probe_videos(folder)]
     _, (held, _) = split_videos(paths, .2)
     for file in sorted(MODELS.glob(f'*, {steps} steps, seed *.safetensors')):
         name, _, seed = file.stem.rsplit(', ', 2)
@@ -99,7 +99,7 @@ def main():
     parser.add_argument('--strange', action='store_true', help='measure how true neighbours and other scenes differ')
     args = parser.parse_args()
     if args.strange:
-        with atomic_write(DIFFERENCES) as part: pd.DataFrame(strange([source.path for source in survey(args.folder)])).assign(commit=git_commit()).to_csv(part, index=False)
+        with atomic_write(DIFFERENCES) as part: pd.DataFrame(strange([source.path for source in probe_videos(args.folder)])).assign(commit=git_commit()).to_csv(part, index=False)
         return
     table = pd.read_csv(TABLE, dtype=dict(commit=str)).to_dict('records') if TABLE.exists() else []
     done = {(r['name'], r['seed'], r['steps']) for r in table}
