@@ -21,7 +21,8 @@ from torch import nn
 from tsr.resample import to_bytes, to_float
 from tsr.samples import clips
 from tsr.evaluation import evaluate
-from tsr.inference import Upscaler, configure_process
+from tsr.cli import keep_freed_memory
+from tsr.inference import Upscaler
 from tsr.model import Interpolation, SRModel, bundled_models, create_model, load_model, summary
 from tsr.inference import has_native_bfloat16
 from tsr.training import git_commit
@@ -228,7 +229,7 @@ def rivals(args):
     return evaluate(tools | ours, args.video or clips('test'), args.every, device='cpu')
 
 def main():
-    configure_process()
+    keep_freed_memory()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parts = dict(network=network, original=original, pipeline=pipeline, memory=memory, rivals=rivals)
     parser.add_argument('parts', nargs='*', default=[*parts], choices=[*parts, []], metavar='PART', help=', '.join(parts))
@@ -238,7 +239,7 @@ def main():
     parser.add_argument('--frames', type=int, default=300, help='of pipeline')
     parser.add_argument('--presets', nargs='+', default=['veryfast', 'medium'], help='of x264, for pipeline')
     parser.add_argument('--lengths', nargs='+', type=int, default=[300, 3000, 10_000], help='of memory, in frames')
-    parser.add_argument('--every', type=int, default=20, help='of rivals: score each so-manieth frame')
+    parser.add_argument('--every', type=int, default=20, help='of rivals: score every Nth frame')
     parser.add_argument('--out', type=Path, default=RESULTS, help='folder for the tables')
     args = parser.parse_args()
     about, repeats = args.out/'bench.json', args.repeats

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PRECISIONS', 'MALLOPT', 'ToomCookConv', 'FusedTSRCNN', 'has_native_bfloat16', 'supports_bfloat16', 'FusedTSRNet',
            'optimize_for_inference', 'pick_device', 'tee_into', 'side_by_side', 'tiles', 'thread_pool', 'tune_malloc',
-           'configure_process', 'ModelRunner', 'Upscaler']
+           'ModelRunner', 'Upscaler']
 
 # %% ../nbs/25_inference.ipynb #71683146
 import ctypes, math, os, sys, threading, time
@@ -247,10 +247,6 @@ def tune_malloc(
     "Tell glibc how to keep memory that is freed; elsewhere, nothing."
     mallopt = getattr(ctypes.CDLL(None), 'mallopt', None) if sys.platform == 'linux' else None
     for name, value in options.items() if mallopt else (): mallopt(MALLOPT[name], value)
-
-def configure_process():
-    "Settings of the whole process that make upscaling faster; for programs that own their process, as the `tsr` command does. Library code never calls it."
-    tune_malloc(arenas=1, mmap_threshold=2**30, trim_threshold=2**30) # memory that a frame frees is kept for the next one
 
 # %% ../nbs/25_inference.ipynb #74ed5114
 class ModelRunner:
