@@ -23,9 +23,10 @@ from accelerate.utils import broadcast
 from safetensors import SafetensorError
 from torch.optim.swa_utils import AveragedModel
 
-from .core import TSRError, tune_malloc
+from .core import TSRError
 from .data import hr_size
 from .dataset import MultiVideoDataset, count_batches, load_batches, parse_downscales, survey
+from .inference import tune_malloc
 from .losses import LOSSES, psnr, ssim
 from .model import ARCHITECTURES, Interpolation, WEIGHTS, create_model, load_model, model_info, save_model
 from .optimizers import OPTIMIZERS

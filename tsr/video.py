@@ -22,26 +22,33 @@ from av.container import Flags
 from av.stream import Disposition
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
-from .core import TSRError
+from .core import TSRError, atomic_write, first_line
 
 # %% ../nbs/21_video.ipynb #784cd9af
-def _reason(error): return (getattr(error, 'strerror', None) or str(error)).splitlines()[0]
+# Before 19, PyAV had to be told to let tags that are no UTF-8 pass; since 19 it knows no such argument and always does so.
+_TAGS = {} if int(av.__version__.split('.')[0]) >= 19 else dict(metadata_errors='surrogateescape')
+
+def _ratio(x):
+    "A rate, time base or pixel aspect of PyAV as a `Fraction`; None where the file does not say (None, or 0/1 since PyAV 19)."
+    return Fraction(x.numerator, x.denominator) if x else None
 
 def _open(path):
-    "Open `path` for reading, or say in one line why that fails."
+    "Open `path` for reading; raises `TSRError` with the reason if that fails."
     path = Path(path)
     if not path.exists(): raise TSRError(f'{path}: there is no such file; check the path')
     if path.is_dir(): raise TSRError(f'{path}: is a folder; give a video file')
     if path.stat().st_size == 0: raise TSRError(f'{path}: is empty (0 bytes); copy it again')
-    try: container = av.open(os.path.abspath(path), metadata_errors='replace')
+    try: container = av.open(os.path.abspath(path), **_TAGS)
     except (av.FFmpegError, OSError, ValueError) as e:
-        raise TSRError(f'{path}: is not a video, or is cut short ({_reason(e)}); see whether it plays, or copy it again') from None
+        message = f'{path}: is not a video, or is cut short ({first_line(e)}); see whether it plays, or copy it again'
+        raise TSRError(message) from None
     container.flags &= ~Flags.gen_pts.value  # times that FFmpeg would make up are wrong where frames are reordered (H.264 in AVI)
     return container
 
 def _video_stream(container, path):
-    "The first stream of moving pictures: cover art is none, nor is a photograph."
-    if container.format.name.endswith('_pipe') or container.format.name == 'image2': raise TSRError(f'{path}: is a single picture; give a video')
+    "The first stream of moving pictures; cover art and single pictures are not."
+    if container.format.name.endswith('_pipe') or container.format.name == 'image2':
+        raise TSRError(f'{path}: is a single picture; give a video')
     for stream in container.streams.video:
         if stream.codec_context and not stream.disposition & Disposition.attached_pic:
             stream.thread_type = 'AUTO'
@@ -56,8 +63,8 @@ class Frame(NamedTuple):
 
 def _origin(container, video):
     "Where on the file's clock we count from: 0, or its first picture or sound where the clock starts elsewhere."
-    sound = [max(s.start_time * s.time_base, Fraction(0)) for s in container.streams.audio if s.start_time is not None]
-    first = min([(video.start_time or 0) * video.time_base, *sound])
+    sound = [max(s.start_time * _ratio(s.time_base), Fraction(0)) for s in container.streams.audio if s.start_time is not None]
+    first = min([(video.start_time or 0) * _ratio(video.time_base), *sound])
     return Fraction(0) if 0 <= first < 1 else first
 
 def _seconds(x):
@@ -67,6 +74,7 @@ def _seconds(x):
 # %% ../nbs/21_video.ipynb #bf7ccdcd
 def _decode(container, stream, origin, path):
     "Pairs (decoded frame, time), in the order in which they are shown."
+    tick, rate = _ratio(stream.time_base), _ratio(stream.guessed_rate) or Fraction(25)
     time = decoded = None
     patched, indexed = False, 'mp4' in container.format.name
     for packet in container.demux(stream):
@@ -75,10 +83,11 @@ def _decode(container, stream, origin, path):
         try: frames = packet.decode()
         except av.FFmpegError as e:
             if time is None: continue  # a recording may begin between two key frames
-            raise TSRError(f'{path}: is damaged after {float(time):.2f} s ({_reason(e)}); copy it again, or take only the part before that') from None
+            message = f'{path}: is damaged after {float(time):.2f} s ({first_line(e)}); copy it again, or take only the part before that'
+            raise TSRError(message) from None
         for frame in frames:
-            if frame.pts is not None: time = frame.pts * stream.time_base - origin
-            else: time = Fraction(0) if time is None else time + 1 / (stream.guessed_rate or 25)
+            if frame.pts is not None: time = frame.pts * tick - origin
+            else: time = Fraction(0) if time is None else time + 1 / rate
             if frame.is_corrupt and not patched:
                 patched = True
                 warnings.warn(f'{path}: is damaged at {float(time):.2f} s, the decoder patched it')
@@ -94,10 +103,11 @@ def _rewind(container, stream):
 
 def _decode_from(container, stream, origin, path, start):
     "Like `_decode`, but from a key frame on that is shown at `start` or before."
-    head = math.inf if stream.start_time is None else stream.start_time * stream.time_base - origin  # without times there is no seeking
+    tick = _ratio(stream.time_base)
+    head = math.inf if stream.start_time is None else stream.start_time * tick - origin  # without times there is no seeking
     at, back = start, Fraction(1)
     while at > head:
-        try: container.seek(int((at + origin) / stream.time_base), stream=stream)
+        try: container.seek(int((at + origin) / tick), stream=stream)
         except av.FFmpegError: break
         frames = _decode(container, stream, origin, path)
         first = next(frames, None)
@@ -106,7 +116,8 @@ def _decode_from(container, stream, origin, path, start):
         else: at, back = at - back, 2 * back
     if at < start: _rewind(container, stream)
     frames = _decode(container, stream, origin, path)
-    if (first := next(frames, None)) is None: raise TSRError(f'{path}: no frame can be decoded; see whether it plays, or copy it again')
+    if (first := next(frames, None)) is None:
+        raise TSRError(f'{path}: no frame can be decoded; see whether it plays, or copy it again')
     yield from chain([first], frames)
 
 # %% ../nbs/21_video.ipynb #b9b4e1ee
@@ -123,7 +134,7 @@ def _colour(frame):
 
 def _geometry(stream, frame):
     "(width, height, pixel aspect, degrees clockwise) with which a frame is to be shown; widths that are stretched become even."
-    sar, rotation = stream.sample_aspect_ratio or Fraction(1), -round(frame.rotation / 90) * 90 % 360
+    sar, rotation = _ratio(stream.sample_aspect_ratio) or Fraction(1), -round(frame.rotation / 90) * 90 % 360
     width, height = frame.width if sar == 1 else 2 * max(1, round(frame.width * sar / 2)), frame.height
     return *((height, width) if rotation % 180 else (width, height)), sar, rotation
 
@@ -221,14 +232,14 @@ def probe(
         stream = _video_stream(container, path)
         known = not count and (stream.duration or container.duration)
         frame, n, times, exact = _survey(container, stream, path, 256 if known else None)
-        fps = stream.average_rate or stream.guessed_rate or Fraction(25)
-        duration = stream.duration * stream.time_base if stream.duration else Fraction(container.duration or 0, av.time_base) or n / fps
+        fps, tick = _ratio(stream.average_rate) or _ratio(stream.guessed_rate) or Fraction(25), _ratio(stream.time_base)
+        duration = stream.duration * tick if stream.duration else Fraction(container.duration or 0, av.time_base) or n / fps
         if not exact and stream.frames and 'mp4' in container.format.name:
             n, exact = sum(not entry.is_discard for entry in stream.index_entries), True
         width, height, sar, rotation = _geometry(stream, frame)
         matrix, tagged, full = _colour(frame)
         return VideoInfo(str(path), width, height, fps, n if exact else stream.frames or round(duration * fps), exact, float(duration),
-            stream.codec_context.name, matrix, tagged, full, rotation, sar, _is_variable(times, stream.time_base),
+            stream.codec_context.name, matrix, tagged, full, rotation, sar, _is_variable(times, tick),
             len(container.streams.audio), len(container.streams.subtitles))
 
 # %% ../nbs/21_video.ipynb #d1037897
@@ -238,9 +249,9 @@ def frame_times(
     "When each frame is shown, without decoding."
     with _open(path) as container:
         stream = _video_stream(container, path)
-        origin, tick = _origin(container, stream), stream.time_base
+        origin, tick = _origin(container, stream), _ratio(stream.time_base)
         shown = [p.pts for p in container.demux(stream) if p.size and not p.is_discard]
-        if None in shown: return [Fraction(i) / (stream.guessed_rate or 25) for i in range(len(shown))]
+        if None in shown: return [i / (_ratio(stream.guessed_rate) or Fraction(25)) for i in range(len(shown))]
         return [pts * tick - origin for pts in sorted(shown)]
 
 # %% ../nbs/21_video.ipynb #05828a57
@@ -301,13 +312,13 @@ def _add_video(out, size, rate, time_base, crf, preset, lossless):
 
 def _encode(stream, frames):
     "Packets of the encoded frames."
-    to_yuv, last = VideoReformatter(), None
+    to_yuv, tick, last = VideoReformatter(), _ratio(stream.codec_context.time_base), None
     matrix = dict(bt601=Colorspace.ITU601, bt709=Colorspace.ITU709)[_usual_matrix(stream.height)]
     for image, time in frames:
         frame = to_yuv.reformat(av.VideoFrame.from_numpy_buffer(image, 'rgb24'), format=stream.pix_fmt, interpolation=EXACT,
             src_color_range=ColorRange.JPEG, dst_colorspace=matrix, dst_color_range=ColorRange.MPEG)
-        frame.time_base = stream.codec_context.time_base
-        frame.pts = round(time / frame.time_base)
+        frame.time_base = tick
+        frame.pts = round(time / tick)
         if last is not None:
             frame.pts = max(frame.pts, last + 1)  # an encoder takes no two frames at one time
             frame.duration = frame.pts - last  # so the last frame stays as long as the one before
@@ -316,10 +327,15 @@ def _encode(stream, frames):
     yield from stream.encode(None)
 
 # %% ../nbs/21_video.ipynb #b8fcdcff
-_OWN_TAGS = {'encoder', 'major_brand', 'minor_version', 'compatible_brands', 'duration', 'bps', 'number_of_frames', 'number_of_bytes', 'software'}
+_OWN_TAGS = set('encoder major_brand minor_version compatible_brands duration bps number_of_frames number_of_bytes software'.split())
+
+def _utf8(text):
+    "A tag without its bytes that are no UTF-8, which could be neither printed nor written."
+    return text.encode('utf-8', 'surrogateescape').decode('utf-8', 'replace')
 
 def _metadata(tags):
-    "What still holds of a copy: title and language, not the encoder or the length."
+    "The tags that hold for a copy as well: title and language, not the encoder or the length."
+    tags = {_utf8(k): _utf8(v) for k, v in tags.items()}
     return {k: v for k, v in tags.items() if k.lower() not in _OWN_TAGS and not k.startswith('_STATISTICS')}
 
 def _fits(stream, format):
@@ -352,11 +368,12 @@ def _copied(src, copies, begin, end, lead):
     if not streams: return
     if begin > 1: src.seek(int((begin - 1) * av.time_base))
     for packet in src.demux(streams):
-        shift, stream = round(begin / packet.time_base), copies[packet.stream]
+        tick, stream = _ratio(packet.time_base), copies[packet.stream]
+        shift = round(begin / tick)
         if stream.disposition & Disposition.attached_pic and packet.size: packet.pts = packet.dts = shift  # cover art has no time
         if packet.pts is None or packet.dts is None: continue
         warm_up = lead if stream.type == 'audio' else 0
-        if not begin - warm_up <= packet.pts * packet.time_base < end: continue
+        if not begin - warm_up <= packet.pts * tick < end: continue
         packet.pts, packet.dts = packet.pts - shift, max(packet.dts - shift, last.get(stream, -math.inf) + 1)
         last[stream], packet.stream = packet.dts, stream
         yield packet
@@ -364,19 +381,20 @@ def _copied(src, copies, begin, end, lead):
 def _chapters(src, begin, end):
     "Chapters of the part [begin, end), moved in the same way."
     for chapter in src.chapters():
-        tick = chapter['time_base']
+        tick = _ratio(chapter['time_base'])
         first, last = max(chapter['start'] * tick, begin), min(chapter['end'] * tick, end)
-        if first < last: yield {**chapter, 'start': round((first - begin) / tick), 'end': round((last - begin) / tick)}
+        moved = dict(start=round((first - begin) / tick), end=round((last - begin) / tick), metadata=_metadata(chapter['metadata']))
+        if first < last: yield {**chapter, **moved}
 
 # %% ../nbs/21_video.ipynb #dfec52d8
-def _write(part, head, frames, fps, src, path, start, duration, crf, preset, lossless):
+def _write(part, format, head, frames, fps, src, path, start, duration, crf, preset, lossless):
     "Encode into the file `part`, with what `src` has beside its pictures, packet by packet in the order of decoding."
-    format, step = CONTAINERS[part.suffix.lower()], head[-1].time - head[0].time
+    step = head[-1].time - head[0].time
     with av.open(os.path.abspath(part), 'w', format=format, container_options=_MUXER[format]) as out:
         video = src and _video_stream(src, path)
-        rate = fps or (video.average_rate if src else 0) or (1 / step if step > 0 else 25)
+        rate = fps or (src and _ratio(video.average_rate)) or (1 / step if step > 0 else 25)
         stream = _add_video(out, head[0].image.shape[1::-1], Fraction(rate).limit_denominator(10**5),
-            _time_base(video.time_base if src else Fraction(1, 90000), head), crf, preset, lossless)
+            _time_base(_ratio(video.time_base) if src else Fraction(1, 90000), head), crf, preset, lossless)
         copied = ()
         if src:
             begin = _origin(src, video) + start
@@ -389,7 +407,7 @@ def _write(part, head, frames, fps, src, path, start, duration, crf, preset, los
             stream.disposition = video.disposition
             out.set_chapters(list(_chapters(src, begin, end)))
         n = 0
-        for packet in heapq.merge(_encode(stream, chain(head, frames)), copied, key=lambda p: p.dts * p.time_base):
+        for packet in heapq.merge(_encode(stream, chain(head, frames)), copied, key=lambda p: p.dts * _ratio(p.time_base)):
             n += packet.stream_index == stream.index
             out.mux(packet)
         return n
@@ -412,11 +430,8 @@ def write_frames(
     if preset not in PRESETS: raise TSRError(f'{dst}: there is no preset {preset!r}; choose one of {", ".join(PRESETS)}')
     frames = _uniform(frames, fps and Fraction(fps).limit_denominator(10**5), start, dst)
     if not (head := list(islice(frames, 2))): raise TSRError(f'{dst}: not written, there are no frames')
-    part = dst.with_name(f'.{dst.stem}.{os.getpid()}.part{dst.suffix}')
     try:
-        with _open(source) if source else nullcontext() as src:
-            n = _write(part, head, frames, fps, src, source, start, duration, crf=crf, preset=preset, lossless=lossless)
-        os.replace(part, dst)
-        return n
-    except av.FFmpegError as e: raise TSRError(f'{dst}: cannot be written ({_reason(e)}); check the disk and the settings') from None
-    finally: part.unlink(missing_ok=True)
+        with atomic_write(dst) as part, _open(source) if source else nullcontext() as src:
+            return _write(part, CONTAINERS[dst.suffix.lower()], head, frames, fps, src, source, start, duration, crf, preset, lossless)
+    except av.FFmpegError as e:
+        raise TSRError(f'{dst}: cannot be written ({first_line(e)}); check the disk and the settings') from None
