@@ -10,9 +10,9 @@ import html, os
 from pathlib import Path
 
 from .core import TSRError
-from .training_parts import ENDED, RUNNING, RunList, RunView, TrainingChecker, TrainingForm, TrainingJob
-from .training_parts import next_run_folder, python_code, run_summary
-from .upscaling_parts import UpscaleChecker, UpscaleForm, UpscaleJob, UpscaleView
+from .training_parts import ENDED, RUNNING, RunList, RunView, TrainingButtons, TrainingChecker, TrainingForm
+from .training_parts import TrainingJob, next_run_folder, python_code, run_summary
+from .upscaling_parts import UpscaleChecker, UpscaleForm, UpscaleJob, UpscaleView, job_summary
 from .widgets import StatusLine, W, button, display, list_models, page
 
 # %% ../nbs/11_panels.ipynb #19891ce3
@@ -28,26 +28,18 @@ class TrainingPanel:
         self.status, self.checker, self.view = StatusLine(), TrainingChecker(), RunView()
         self.form = TrainingForm(list_models(runs=runs), self.check, self.status)
         self.job = TrainingJob(self.view.clear, self._show)
-        self.run_list, self.upscaler, self.opened = RunList(str(runs), self.open_run), None, W.VBox([])
-        self.code = W.HTML()
-        self.start_button = button('Start', 'play', self.start, 'Train in a process of its own', 'primary')
-        self.stop_button = button('Stop', 'stop', self.stop, 'Save the state and end after the current step')
-        self.resume_button = button('Resume', 'forward', self.resume, 'Continue from the last saved state')
+        self.run_list = RunList(str(runs), self.open_run)
+        self.buttons = TrainingButtons(self.start, self.stop, self.resume, self.run_list.box)
+        self.code, self.upscaler, self.opened = W.HTML(), None, W.VBox([])
         self.use_button = button('Use this model', 'expand', self.use_model, 'Open it in an upscaling panel')
-        self.box = self._layout()
-        self.form.set(config, videos=[videos] if isinstance(videos, (str, os.PathLike)) else videos, mlflow=mlflow,
-                      out=out or next_run_folder(f'{runs}/panel'))
-        self._update_buttons()
+        self.use_button.layout = W.Layout(width='auto', align_self='flex-start', display='none')
+        code = W.Accordion([self.code], titles=['Show Python code'], selected_index=None)
+        self.box = page(self.form.box, self.checker.box, code, self.buttons.box, self.status.box, self.view.box,
+                        self.use_button, self.opened)
+        videos = [videos] if isinstance(videos, (str, os.PathLike)) else videos
+        self.form.set(config, videos=videos, mlflow=mlflow, out=out or next_run_folder(f'{runs}/panel'))
         self._open_first(out)
         self.check()
-
-    def _layout(self):
-        buttons = [self.start_button, self.stop_button, self.resume_button, self.run_list.box]
-        code = W.Accordion([self.code], titles=['Show Python code'], selected_index=None)
-        actions = W.HBox(buttons).add_class('tsr-actions')
-        self.use_button.layout.display = 'none'
-        return page(self.form.box, self.checker.box, code, actions, self.status.box, self.view.box,
-                    W.HBox([self.use_button]).add_class('tsr-actions'), self.opened)
 
     def _open_first(self, out):
         "Show the run in `out`, or the one that is going on."
@@ -93,7 +85,8 @@ class TrainingPanel:
         with self.status.report_errors():
             config, form = self.config(), self.form
             if not self.job.running:
-                if not form.paths: raise TSRError('no videos to train on: enter a path, select one found here, or upload a file')
+                if not form.paths:
+                    raise TSRError('no videos to train on: enter a path, select one found here, or upload a file')
                 if not form.folder: raise TSRError('no run folder: enter where to save')
                 if self.checker.problem: raise TSRError(self.checker.problem)
             self.job.start(form.paths, config, form.folder, resume, form.mlflow)
@@ -122,20 +115,16 @@ class TrainingPanel:
 
     def _show(self, status):
         "A status of the run."
-        self._update_buttons()
+        phase, running = status['phase'], status['phase'] in RUNNING
+        self.buttons.update(phase)
+        usable = not running and (self.run/'best.safetensors').exists()
+        self.use_button.layout.display = '' if usable else 'none'
         with self.status.report_errors():
-            phase, running = status['phase'], status['phase'] in RUNNING
             text = run_summary(self.run, status) + '; stopping ...' * (self.job.stopping and running)
             self.status.set_status(text, dict(done='good', failed='error', died='error', gone='error').get(phase, ''))
             if phase == 'gone': return
             self.view.show(self.run, status)
             if not running: self.run_list.refresh(self.run)
-
-    def _update_buttons(self):
-        self.start_button.disabled, self.stop_button.disabled = self.job.running, not self.job.running
-        self.resume_button.disabled = self.phase not in ('stopped', 'died', 'failed')
-        usable = self.run and self.phase in ENDED and (self.run/'best.safetensors').exists()
-        self.use_button.layout.display = '' if usable else 'none'
 
     def _ipython_display_(self): display(self.box)
 
@@ -182,11 +171,13 @@ class UpscalePanel:
         with self.status.report_errors():
             settings = self.form.settings()
             if self.phase != 'running':
-                if not settings.video: raise TSRError('no video: enter its path, select one found here, or upload a file')
+                if not settings.video:
+                    raise TSRError('no video: enter its path, select one found here, or upload a file')
                 self.checker.check(settings) # a file may be gone since
                 if self.checker.problem: raise TSRError(self.checker.problem)
                 self.view.clear(settings.model_name)
-                self.status.set_status(f'{settings.video}: {"evaluating" if settings.mode == "evaluate" else "upscaling"} ...')
+                doing = 'evaluating' if settings.mode == 'evaluate' else 'upscaling'
+                self.status.set_status(f'{settings.video}: {doing} ...')
             self.job.start(settings)
             self._update_buttons()
 
@@ -199,17 +190,10 @@ class UpscalePanel:
         return self.job.wait(timeout)
 
     def _ended(self):
-        s, result = self.job.settings, self.result
+        kind = dict(done='good', failed='error').get(self.phase, '')
         with self.status.report_errors():
-            if self.phase != 'done': self.status.set_status(self.job.error, '' if self.phase == 'cancelled' else 'error')
-            elif s.mode == 'evaluate':
-                self.status.set_status(f'{s.video}: {result.frame.nunique()} frames evaluated (RGB, 8-pixel border excluded)', 'good')
-                self.view.show_scores(result)
-            else:
-                size = f'{result["width"]}×{result["height"]}, {s.target.stat().st_size / 2**20:.2f} MB'
-                took = f'{result["seconds"]:.1f} s ({result["fps"]:.1f} fps)'
-                self.status.set_status(f'{s.target}: {result["frames"]} frames of {size}, in {took}', 'good')
-                self.view.show_video(s.video, s.target, result['width'], s.start, s.lossless)
+            self.status.set_status(job_summary(self.job), kind)
+            if self.phase == 'done': self.view.show(self.job.settings, self.result)
         self._update_buttons()
 
     def _update_buttons(self):

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['RUNNING', 'ENDED', 'train_command', 'python_code', 'launch_training', 'failure_reason', 'TrainingJob',
            'next_run_folder', 'TrainingForm', 'config_problem', 'estimate', 'TrainingChecker', 'run_summary',
-           'RunProgress', 'compare_with_bicubic', 'RunView', 'RunList']
+           'RunProgress', 'compare_with_bicubic', 'RunView', 'RunList', 'TrainingButtons']
 
 # %% ../nbs/29a_training_parts.ipynb #d8ded7b3
 import json, os, subprocess, sys, threading, time, warnings
@@ -22,7 +22,7 @@ from .model import ARCHITECTURES, bundled_models, load_model
 from .runs import find_runs, run_status, watch
 from .training import TrainConfig
 from .widgets import ChartGrid, ConfigForm, DrawThrottle, Part, ProgressBar, RateMeter, StatusLine, VideoPicker
-from .widgets import W, card, grid, labelled, note, table_html
+from .widgets import W, button, card, grid, labelled, note, table_html
 
 # %% ../nbs/29a_training_parts.ipynb #1b8e5e75
 def _changed_fields(config): # dict
@@ -500,3 +500,23 @@ class RunList(Part):
         self.box.value = str(current) if str(current) in found.run.values else ''
         self._refreshing = False
         return found
+
+# %% ../nbs/29a_training_parts.ipynb #3b4f0dc2
+class TrainingButtons(Part):
+    "Start, Stop and Resume."
+    def __init__(self,
+        start, stop, resume, # functions without arguments
+        *others # widgets beside them
+    ):
+        self.start = button('Start', 'play', start, 'Train in a process of its own', 'primary')
+        self.stop = button('Stop', 'stop', stop, 'Save the state and end after the current step')
+        self.resume = button('Resume', 'forward', resume, 'Continue from the last saved state')
+        self.box = W.HBox([self.start, self.stop, self.resume, *others]).add_class('tsr-actions')
+        self.update('new')
+
+    def update(self,
+        phase # of the run, or 'new'
+    ):
+        "Enable the buttons that make sense."
+        self.start.disabled, self.stop.disabled = phase in RUNNING, phase not in RUNNING
+        self.resume.disabled = phase not in ('stopped', 'died', 'failed')
