@@ -17,7 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .core import TSRError, write_json
-from .dataset import Sizes, probe_all
+from .dataset import FrameSizes, probe_all
 from .model import ARCHITECTURES, bundled_models, load_model
 from .runs import find_runs, run_status, watch
 from .training import TrainConfig
@@ -266,12 +266,12 @@ def _form_layout(
 def config_problem(
     config, # `TrainConfig`
     sources, # list of `Source`
-    sizes # their `Sizes`
+    sizes # their `FrameSizes`
 ): # str, '' if there is none
     "Why videos, model and settings do not fit together."
     for source, size in zip(sources, sizes):
-        if config.patch > min(size.small):
-            width, height = size.small
+        if config.patch > min(size.lr):
+            width, height = size.lr
             return f'{source.path}: its LR frames are {width}x{height}, smaller than patch={config.patch}'
     if config.model in ARCHITECTURES: return ''
     scale, own = float(sizes[0].scale), load_model(config.model).scale
@@ -283,9 +283,9 @@ def estimate(
     "What would be trained on."
     shown = sorted({f'{s.width}×{s.height}' for s in sources})
     others = f' and {len(shown) - 3} other sizes' if shown[3:] else ''
-    frames, small, large = sum(len(s.times) for s in sources), sizes[0].small, sizes[0].large
+    frames, lr, hr = sum(len(s.times) for s in sources), sizes[0].lr, sizes[0].hr
     if shown[1:]: scale = f'a scale of {float(sizes[0].scale):.4g}'
-    else: scale = f'{small[0]}×{small[1]} to {large[0]}×{large[1]}'
+    else: scale = f'{lr[0]}×{lr[1]} to {hr[0]}×{hr[1]}'
     plural = 's' * (len(sources) > 1)
     return f'{len(sources)} video{plural}, {frames:,} frames of {", ".join(shown[:3])}{others}, {scale}'
 
@@ -323,7 +323,7 @@ class TrainingChecker(Part):
         if not paths: return 'Choose videos to train on: enter a path, select one found here, or upload a file.', ''
         if self._failure: raise self._failure
         if not self.sources: return 'Probing the videos ...', ''
-        sizes = [Sizes.of(s, config.scale, config.low_res, config.high_res) for s in self.sources]
+        sizes = [FrameSizes.of(s, config.scale, config.low_res, config.high_res) for s in self.sources]
         if problem := config_problem(config, self.sources, sizes): raise TSRError(problem)
         return estimate(self.sources, sizes) + self.left_out, 'good'
 
