@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from .core import TSRError, atomic_write, prefetch, write_json
 from .data import find_videos, read_pairs, stream_windows
 from .inference import FusedTSRNet, optimize_for_inference, pick_device
-from .losses import METRICS, qm, score_frame
+from .losses import MAX_PSNR, METRICS, qm, score_frame
 from .model import INTERPOLATIONS, Interpolation, load_model
 from .resample import codec_crf
 from .video import probe
@@ -147,7 +147,8 @@ def evaluate(
     fused = [str(m.dtype).removeprefix('torch.') for m in made.values() if isinstance(m, FusedTSRNet)]
     df.attrs = dict(every=every, crop=crop, scale=float(ratio), downscale=downscale, device=str(device), precision=max(fused, default='float32'),
                     threads=torch.get_num_threads(), baselines=names, left_out=[b for b in baselines if b not in names],
-                    videos_left_out=[str(e) for e in errors], strongest=_strongest(df, names))
+                    videos_left_out=[str(e) for e in errors], strongest=_strongest(df, names),
+                    max_psnr=MAX_PSNR, capped=int(sum((table.psnr >= MAX_PSNR).sum() for table in tables.values())))
     return _with_gains(df)
 
 # %% ../nbs/05_evaluation.ipynb #e7a10005
