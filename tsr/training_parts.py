@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from .core import TSRError, write_json
 from .dataset import FrameSizes, probe_all
-from .model import ARCHITECTURES, bundled_models, load_model
+from .model import MODELS, bundled_models, load_model
 from .runs import find_runs, run_status, watch
 from .training import TrainConfig
 from .widgets import ChartGrid, ConfigForm, DrawThrottle, Part, ProgressBar, RateMeter, StatusLine, VideoPicker
@@ -273,7 +273,7 @@ def config_problem(
         if config.patch > min(size.lr):
             width, height = size.lr
             return f'{source.path}: its LR frames are {width}x{height}, smaller than patch={config.patch}'
-    if config.model in ARCHITECTURES: return ''
+    if config.model in MODELS: return ''
     scale, own = float(sizes[0].scale), load_model(config.model).scale
     return '' if own == scale else f'{config.model}: its scale is {own:g}, the training asks for {scale:g}'
 

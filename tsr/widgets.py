@@ -27,7 +27,7 @@ from tqdm import tqdm
 from .core import TSRError, atomic_write, cache_dir
 from .data import VIDEO_SUFFIXES
 from .losses import LOSSES
-from .model import ARCHITECTURES, bundled_models
+from .model import MODELS, bundled_models
 from .optimizers import OPTIMIZERS
 from .resample import DOWNSCALES, resize, to_bytes, to_float
 from .training import PRECISIONS, SCHEDULES, TrainConfig, first_line
@@ -338,7 +338,7 @@ def choices(
     name # of a field of `TrainConfig`
 ): # list of names, empty if the field is free
     "What can be chosen for a field, registered entries included."
-    known = dict(model=ARCHITECTURES, optimizer=OPTIMIZERS, loss=LOSSES, schedule=SCHEDULES, precision=PRECISIONS,
+    known = dict(model=MODELS, optimizer=OPTIMIZERS, loss=LOSSES, schedule=SCHEDULES, precision=PRECISIONS,
                  downscale=(*DOWNSCALES, 'h264', 'h264-23', 'area:2+h264:1'))
     return list(known.get(name, ()))
 
