@@ -10,7 +10,7 @@ from collections import defaultdict
 
 import torch
 
-
+from .core import Registry
 
 # %% ../nbs/28_optimizers.ipynb #566e62bb
 def orthogonalize(
@@ -68,4 +68,5 @@ class Muon(torch.optim.Optimizer):
         p.sub_(first / (second.sqrt() + group['eps']), alpha=group['lr'])
 
 # %% ../nbs/28_optimizers.ipynb #ecbe4885
-OPTIMIZERS = dict(AdamW=torch.optim.AdamW, Adagrad=torch.optim.Adagrad, SGD=torch.optim.SGD, Muon=Muon)
+# by the name that configurations use; an optimizer is a class that takes (parameters, lr=learning rate)
+OPTIMIZERS = Registry('optimizer', AdamW=torch.optim.AdamW, Adagrad=torch.optim.Adagrad, SGD=torch.optim.SGD, Muon=Muon)
