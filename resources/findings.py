@@ -24,8 +24,9 @@ from benchmark import RESULTS, machine, originals
 from explore import center_crop, train
 from tsr.resample import to_float
 from tsr.samples import clips
+from tsr.data import evenly_spaced
 from tsr.dataset import MultiVideoDataset
-from tsr.losses import Charbonnier, psnr
+from tsr.losses import Charbonnier, psnr, quantize
 from tsr.model import ARCHITECTURES, Interpolation, TSRCNN, create_model, load_model, load_original
 from tsr.optimizers import OPTIMIZERS
 from tsr.runs import Callback
@@ -43,8 +44,6 @@ def published(args):
             rows.append(dict(table=table, network=network, optimizer=optimizer, loss=loss, videos=int(videos), psnr=row.average_psnr, ssim=row.average_ssim, qm=row.average_qm, score=row.score))
     return pd.DataFrame(rows)
 
-def pick(n, count): return np.unique(np.linspace(0, n - 1, count).round().astype(int)).tolist() # so many of n, evenly
-
 def with_bicubic(window, truth): return window, truth, decibels(load_model('bicubic')(window[None, 1:2]), truth[None], 8) # what is scored, and bicubic's score
 
 def gain(
@@ -55,7 +54,7 @@ def gain(
     k = model.frames_back
     with torch.inference_mode(): return float(np.mean([decibels(model(window[None, 1 - k:2 + k]), truth[None], 8) - base for window, truth, base in scored]))
 
-def decibels(out, truth, crop=0): return psnr(out.clamp(0, 1).mul(255).round().div(255), truth, crop).item() # of what a file would hold
+def decibels(out, truth, crop=0): return psnr(quantize(out), truth, crop).item() # of what a file would hold
 
 # leak
 
@@ -196,7 +195,7 @@ def residual(args):
     "The curve of each recipe on clips that are held back from all."
     (videos, _), (held, _) = split_videos(clips('train'), .2)
     data = MultiVideoDataset(held, segment=1)
-    scored, rows = [with_bicubic(*center_crop(*data[i])) for i in pick(len(data), 4)], []
+    scored, rows = [with_bicubic(*center_crop(*data[i])) for i in evenly_spaced(len(data), 4)], []
     for name, changes in tqdm(RECIPES.items(), 'recipes'):
         curve = Curve(scored, {10, 30, 100, args.steps})
         train(videos, changes, [curve], steps=args.steps, seed=0)

@@ -247,7 +247,7 @@ class SegmentStore:
         source, # `Source`
         span, # numbers of the first frame, and of the one after the last
         sizes, # `Sizes`
-        downscale # a name in `DOWNSCALES`, 'h264-CRF', or 'h264' for a CRF that hangs on the segment
+        downscale # a name in `DEGRADATIONS`, 'h264-CRF', or 'h264' for a CRF that hangs on the segment
     ): # large and small `Frames`; list of the frames that begin a scene
         "A segment, decoded first if need be."
         folder, large, small = segment_files(self.root, source.sha256, source.name, span, sizes.text, downscale)
