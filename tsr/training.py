@@ -25,7 +25,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from .core import TSRError
 from .data import evenly_spaced, hr_size
-from .dataset import MultiVideoDataset, count_batches, load_batches, parse_downscales, survey
+from .dataset import MultiVideoDataset, count_batches, load_batches, parse_downscales, probe_videos
 from .inference import tune_malloc
 from .losses import LOSSES, psnr, quantize, ssim
 from .model import ARCHITECTURES, Interpolation, WEIGHTS, create_model, load_model, model_info, save_model
@@ -243,7 +243,7 @@ class TrainingSetup:
     ):
         tune_malloc(arenas=2) # or each thread that decodes keeps what it has freed
         self.config, self.out = config or TrainConfig(), Path(out)
-        self.videos = [source.path for source in survey(videos)]
+        self.videos = [source.path for source in probe_videos(videos)]
         self.accelerator = make_accelerator(self.config.precision)
         self.processes, self.main = self.accelerator.num_processes, self.accelerator.is_main_process
         if self.config.batch_size % self.processes: raise TSRError(f'batch_size={self.config.batch_size} must be a multiple of the {self.processes} processes that share it')
