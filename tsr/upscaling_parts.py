@@ -20,7 +20,7 @@ from .data import hr_size
 from .evaluation import score_video
 from .inference import Upscaler, optimize_for_inference, pick_device, tee_into
 from .model import INTERPOLATIONS, Interpolation, load_model
-from .resample import DOWNSCALES, resize, to_bytes, to_float
+from .resample import DEGRADATIONS, resize, to_bytes, to_float
 from .training import first_line
 from .video import PRESETS, frame_times, probe, read_frames
 from .widgets import BLUE, DrawThrottle, GREY, HEIGHTS, Part, ProgressBar, RED, RateMeter, StatusLine, VideoPicker
@@ -89,7 +89,7 @@ def _upscale_controls(model, out): # dict: name -> widget
         scale=W.FloatText(value=2, step=.5), width=W.IntText(value=1280), height=W.IntText(value=720),
         crf=W.IntSlider(value=18, min=0, max=51, **typed), preset=W.Dropdown(options=PRESETS, value='medium'),
         lossless=W.Checkbox(indent=False, description='on'), heights=W.Dropdown(options=[_ORIGINAL]),
-        downscale=W.Dropdown(options=[*DOWNSCALES, 'h264-23']), every=W.BoundedIntText(value=1, min=1, max=1000))
+        downscale=W.Dropdown(options=[*DEGRADATIONS, 'h264-23']), every=W.BoundedIntText(value=1, min=1, max=1000))
 
 # %% ../nbs/29b_upscaling_parts.ipynb #96e5c75d
 class UpscaleForm(Part):

@@ -29,7 +29,7 @@ from .data import VIDEO_SUFFIXES
 from .losses import LOSSES
 from .model import MODELS, bundled_models
 from .optimizers import OPTIMIZERS
-from .resample import DOWNSCALES, resize, to_bytes, to_float
+from .resample import DEGRADATIONS, resize, to_bytes, to_float
 from .training import PRECISIONS, SCHEDULES, TrainConfig, first_line
 from .video import probe
 
@@ -339,7 +339,7 @@ def choices(
 ): # list of names, empty if the field is free
     "What can be chosen for a field, registered entries included."
     known = dict(model=MODELS, optimizer=OPTIMIZERS, loss=LOSSES, schedule=SCHEDULES, precision=PRECISIONS,
-                 downscale=(*DOWNSCALES, 'h264', 'h264-23', 'area:2+h264:1'))
+                 downscale=(*DEGRADATIONS, 'h264', 'h264-23', 'area:2+h264:1'))
     return list(known.get(name, ()))
 
 # %% ../nbs/29_widgets.ipynb #766b01f0
