@@ -24,13 +24,13 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from PIL import Image
 from tqdm import tqdm
 
-from .core import TSRError, atomic_write, cache_dir
+from .core import TSRError, atomic_write, cache_dir, first_line
 from .data import VIDEO_SUFFIXES
 from .losses import LOSSES
 from .model import MODELS, bundled_models
 from .optimizers import OPTIMIZERS
 from .resample import DEGRADATIONS, resize, to_bytes, to_float
-from .training import PRECISIONS, SCHEDULES, TrainConfig, first_line
+from .training import PRECISIONS, SCHEDULES, TrainConfig
 from .video import probe
 
 # %% ../nbs/29_widgets.ipynb #52f7cd7e
@@ -338,9 +338,16 @@ def choices(
     name # of a field of `TrainConfig`
 ): # list of names, empty if the field is free
     "What can be chosen for a field, registered entries included."
-    known = dict(model=MODELS, optimizer=OPTIMIZERS, loss=LOSSES, schedule=SCHEDULES, precision=PRECISIONS,
-                 downscale=(*DEGRADATIONS, 'h264', 'h264-23', 'area:2+h264:1'))
-    return list(known.get(name, ()))
+    field = next(f for f in fields(TrainConfig) if f.name == name)
+    known = dict(model=MODELS, downscale=(*DEGRADATIONS, 'h264', 'h264-23', 'area:2+h264:1'), optimizer=OPTIMIZERS,
+                 loss=LOSSES, schedule=SCHEDULES, precision=PRECISIONS)
+    return list(field.metadata.get('choices') or known.get(name, ()))
+
+def _tooltip(field): # help of a field, and its range
+    m = field.metadata
+    limits = dict(min='at least', above='above', max='at most', below='below')
+    found = [f'{words} {m[k]:g}' for k, words in limits.items() if m.get(k) is not None]
+    return m.get('help', '') + (f' ({" and ".join(found)})' if found else '')
 
 # %% ../nbs/29_widgets.ipynb #766b01f0
 def _types(field): return get_args(field.type) or (field.type,)
@@ -371,7 +378,7 @@ class FieldControl:
     ):
         self.field, self.widget = field, widget or _make_control(field)
         label = LABELS.get(field.name, field.name.replace('_', ' ').capitalize())
-        self.row = labelled(label, self.widget, field.metadata.get('help', ''), wide)
+        self.row = labelled(label, self.widget, _tooltip(field), wide)
 
     @property
     def value(self):
@@ -424,7 +431,7 @@ class ConfigForm(Part):
         self.resolution = W.ToggleButtons(options=[('Original', 'original'), ('Fixed height', 'height')], tooltips=[
             'Each video keeps its size; the low-resolution side follows from the scale',
             'As in the report: every video is resized to the same height'])
-        helps = [self.controls[k].field.metadata.get('help', '') for k in _BUDGETS]
+        helps = [_tooltip(self.controls[k].field) for k in _BUDGETS]
         self.budget = W.ToggleButtons(options=[(k.capitalize(), k) for k in _BUDGETS], tooltips=helps)
         self.ratio = W.HTML()
         for w in (*(c.widget for c in self.controls.values()), self.resolution, self.budget):
