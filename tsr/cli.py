@@ -159,7 +159,7 @@ def train(
     trainer = MultiTrainer(videos, TrainConfig(**knobs), out, callbacks)
     history = trainer.train(resume)
     if not trainer.main: return
-    if trainer.stopping:
+    if trainer.phase == 'stopped':
         typer.echo(f'stopped after step {trainer.step}; the same command with --resume goes on')
         raise typer.Exit(130)
     if len(history):
