@@ -240,7 +240,7 @@ def main():
     parser.add_argument('--frames', type=int, default=300, help='of pipeline')
     parser.add_argument('--presets', nargs='+', default=['veryfast', 'medium'], help='of x264, for pipeline')
     parser.add_argument('--lengths', nargs='+', type=int, default=[300, 3000, 10_000], help='of memory, in frames')
-    parser.add_argument('--every', type=int, default=20, help='of rivals: score each so-manieth frame')
+    parser.add_argument('--every', type=int, default=20, help='of rivals: score every Nth frame')
     parser.add_argument('--out', type=Path, default=RESULTS, help='folder for the tables')
     args = parser.parse_args()
     about, repeats = args.out/'bench.json', args.repeats

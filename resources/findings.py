@@ -21,11 +21,11 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from benchmark import RESULTS, machine, originals
-from explore import center_crop, train
+from explore import center_pair, train
 from tsr.resample import to_float
 from tsr.samples import clips
 from tsr.dataset import MultiVideoDataset
-from tsr.losses import Charbonnier, psnr
+from tsr.losses import Charbonnier, score_frame
 from tsr.model import ARCHITECTURES, Interpolation, TSRCNN, create_model, load_model, load_original
 from tsr.optimizers import OPTIMIZERS
 from tsr.training import TrainConfig, git_commit, scheduled_learning_rate, split_videos
@@ -54,7 +54,7 @@ def gain(
     k = model.frames_back
     with torch.inference_mode(): return float(np.mean([decibels(model(window[None, 1 - k:2 + k]), truth[None], 8) - base for window, truth, base in scored]))
 
-def decibels(out, truth, crop=0): return psnr(out.clamp(0, 1).mul(255).round().div(255), truth, crop).item() # of what a file would hold
+def decibels(out, truth, crop=0): return score_frame(out, truth, crop, ['psnr'])['psnr']
 
 # leak
 
@@ -96,7 +96,7 @@ def leak(args):
         videos = [v for v in clips('train') if v.stem in KINDS] or clips('train')
         whole, squares = MultiVideoDataset(videos), MultiVideoDataset(videos, patch=32, patches_per_window=16, augment=True, seed=seed)
         split = split_model(videos, seed)
-        scored = [[with_bicubic(*center_crop(*whole[i])) for i in part['score']] for part in split]
+        scored = [[with_bicubic(*center_pair(*whole[i])) for i in part['score']] for part in split]
         known = lambda clips: learn(squares, np.concatenate([split[v]['learn'] for v in clips]), args.steps, seed)
         own = known(range(len(videos)))
         for out in np.array_split(range(len(videos)), min(3, len(videos))): # clips that are left out together
@@ -111,7 +111,7 @@ def linear_leak(args):
     split = split_model(videos, 0)
     known = [equations(squares[i] for i in part['learn'][:12]) for part in split]
     for v, part in enumerate(tqdm(split, 'linear filters', unit='clip')):
-        scored = [with_bicubic(*center_crop(*whole[i])) for i in part['score']]
+        scored = [with_bicubic(*center_pair(*whole[i])) for i in part['score']]
         others = [known[u] for u in np.random.default_rng(v).permutation(len(videos)) if u != v]
         for n in (1, 2, 4, 8, 16, len(others)):
             for name, used in (('random', [known[v], *others[:n - 1]]), ('video', others[:n])):
@@ -195,7 +195,7 @@ def residual(args):
     "The curve of each recipe on clips that are held back from all."
     (videos, _), (held, _) = split_videos(clips('train'), .2)
     data = MultiVideoDataset(held, segment=1)
-    scored, rows = [with_bicubic(*center_crop(*data[i])) for i in pick(len(data), 4)], []
+    scored, rows = [with_bicubic(*center_pair(*data[i])) for i in pick(len(data), 4)], []
     for name, changes in tqdm(RECIPES.items(), 'recipes'):
         curve = Curve(scored, {10, 30, 100, args.steps})
         train(videos, changes, [curve], steps=args.steps, seed=0)
@@ -209,7 +209,7 @@ def main():
     parser.add_argument('parts', nargs='*', default=[*PARTS], choices=[*PARTS, []], metavar='PART', help=', '.join(PARTS))
     parser.add_argument('--steps', type=int, help=f'of each training; without it {STEPS}')
     parser.add_argument('--seeds', type=int, default=2, help='of leak')
-    parser.add_argument('--every', type=int, default=20, help='of borders: score each so-manieth frame')
+    parser.add_argument('--every', type=int, default=20, help='of borders: score every Nth frame')
     parser.add_argument('--out', type=Path, default=RESULTS, help='folder for the tables')
     args = parser.parse_args()
     about, steps = args.out/'findings.json', args.steps

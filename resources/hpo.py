@@ -12,7 +12,7 @@ import optuna
 from optuna.trial import TrialState
 
 from explore import luma, train
-from tsr.dataset import survey
+from tsr.dataset import probe_videos
 from tsr.model import load_model
 from tsr.core import atomic_write, write_json
 from tsr.training import TrainConfig, git_commit, split_videos
@@ -59,7 +59,7 @@ def main():
     parser.add_argument('--trials', type=int, default=12, help='of the study, all processes together')
     parser.add_argument('--megapixels', type=float, default=4., help='small ones that each trial sees')
     args = parser.parse_args()
-    (videos, _), (held, _) = split_videos([source.path for source in survey(args.folder)], .2)
+    (videos, _), (held, _) = split_videos([source.path for source in probe_videos(args.folder)], .2)
     bicubic = luma(load_model('bicubic'), held)['psnr_y']
     def score(model): return luma(model, held)['psnr_y'] - bicubic
     study = optuna.create_study(storage=f'sqlite:///{RESULTS/"hpo.db"}', study_name=f'light, {args.megapixels:g} megapixels', direction='maximize', load_if_exists=True,

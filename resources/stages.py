@@ -12,13 +12,13 @@ import pandas as pd
 from torch import nn
 
 from tsr.resample import resize
-from tsr.evaluation import evaluate, model_label, report_table, save_table
+from tsr.evaluation import evaluate, label_models, model_label, report_table, save_table
 from tsr.model import TSRCNN, load_model, model_info
 from tsr.inference import optimize_for_inference
 from tsr.tracking import runs
 from tsr.training import TrainConfig, git_commit, run_name
 
-def run_name(
+def recorded_name(
     path # of a checkpoint
 ): # str, as MLflow has it too
     "What the training of a checkpoint was called."
@@ -32,7 +32,7 @@ def best(
 ):
     "Choose by the validation clips, which all of these models share."
     scores = [model_info(m)['provenance'] for m in models]
-    rows = pd.DataFrame([dict(model=model_label(m), run=run_name(m), steps=p['steps'], minutes=p['minutes']) | {k: p['scores'][k] for k in ('psnr', 'gain_psnr', 'ssim', 'gain_ssim')} for m, p in zip(models, scores)])
+    rows = pd.DataFrame([dict(model=model_label(m), run=recorded_name(m), steps=p['steps'], minutes=p['minutes']) | {k: p['scores'][k] for k in ('psnr', 'gain_psnr', 'ssim', 'gain_ssim')} for m, p in zip(models, scores)])
     rows['chosen'] = rows.psnr == rows.psnr.max()
     rows.to_csv(table, index=False, float_format='%.4f')
     shutil.copyfile(models[rows.psnr.idxmax()], to)
@@ -63,14 +63,16 @@ def at_scale(
 def score(
     folder, # of the clips
     models, # list of texts: FILE of a training, or NAME=FILE
-    every, # score each so-manieth frame
+    every, # score every Nth frame
     scale, # ratio
     out # path of the tables, without suffix
 ):
     "Score once, and write the table in both forms; a model without a name of its own is called as its training in the report's form."
-    files = {name or model_label(file): file for name, _, file in (text.rpartition('=') for text in models)}
+    named = [text.rpartition('=') for text in models]
+    labels = {file: label for label, file in label_models([file for name, _, file in named if not name]).items()}
+    files = {name or labels[file]: file for name, _, file in named}
     df = evaluate({name: at_scale(file, scale) for name, file in files.items()}, folder, every, baselines=('bicubic', 'lanczos4', 'linear'), scale=scale)
-    names = {model_label(file): run_name(file) for file in models if '=' not in file}
+    names = {label: recorded_name(file) for file, label in labels.items()}
     save_table(df, f'{out}_tidy.csv', clips=df.video.nunique(), frames=int(df.groupby('model').frames.sum().max()), gain_psnr=df.groupby('model', sort=False).gain_psnr.mean().round(4).to_dict(),
                runs=names, sha256={name: hashlib.sha256(Path(file).read_bytes()).hexdigest() for name, file in files.items()}, commit=git_commit())
     report = report_table(df)

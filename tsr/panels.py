@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from .core import TSRError, write_json
 from .data import hr_size
-from .dataset import Sizes, probe_all
+from .dataset import FrameSizes, probe_all
 from .evaluation import score_video
 from .inference import Upscaler, optimize_for_inference, pick_device, tee_into
 from .model import ARCHITECTURES, INTERPOLATIONS, Interpolation, bundled_models, load_model
@@ -203,7 +203,7 @@ class TrainingForm(TrainingValues):
 def misfit(config, sources, sizes): # str, '' if there is none
     "Why videos, model and settings do not go together."
     for source, size in zip(sources, sizes):
-        if config.patch > min(size.small): return f'{source.path}: its small side is {size.small[0]}x{size.small[1]}, less than patch={config.patch}'
+        if config.patch > min(size.lr): return f'{source.path}: its small side is {size.lr[0]}x{size.lr[1]}, less than patch={config.patch}'
     scale = float(sizes[0].scale)
     if config.model in ARCHITECTURES or (own := load_model(config.model).scale) == scale: return ''
     return f'{config.model}: enlarges by {own:g}, the training asks for {scale:g}'
@@ -212,7 +212,7 @@ def forecast(sources, sizes): # as '1 video, 24 frames of 512×288, 256×144 to 
     "What will be trained on."
     shown = sorted({f'{s.width}×{s.height}' for s in sources})
     others = f' and {len(shown) - 3} other sizes' if shown[3:] else ''
-    frames, small, large = sum(len(s.times) for s in sources), sizes[0].small, sizes[0].large
+    frames, small, large = sum(len(s.times) for s in sources), sizes[0].lr, sizes[0].hr
     way = f'a scale of {float(sizes[0].scale):.4g}' if shown[1:] else f'{small[0]}×{small[1]} to {large[0]}×{large[1]}'
     return f'{len(sources)} video{"s" * (len(sources) > 1)}, {frames:,} frames of {", ".join(shown[:3])}{others}, {way}'
 
@@ -262,7 +262,7 @@ class TrainingSurvey(TrainingForm):
         if not self.paths: return 'Name videos to train on: a path, one of those found here, or a file of yours.', ''
         if self.wrong: return first_line(self.wrong), 'error'
         if not self.sources: return 'looking into the videos ...', ''
-        made = [Sizes.of(s, config.scale, config.low_res, config.high_res) for s in self.sources]
+        made = [FrameSizes.of(s, config.scale, config.low_res, config.high_res) for s in self.sources]
         if why := misfit(config, self.sources, made): return why, 'error'
         return forecast(self.sources, made) + self.left_out, 'good'
 

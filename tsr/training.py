@@ -27,7 +27,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from .core import Registry, TSRError, did_you_mean, first_line, is_disk_full, run_lock
 from .data import hr_size
-from .dataset import MultiVideoDataset, count_batches, load_batches, parse_downscales, survey
+from .dataset import MultiVideoDataset, count_batches, load_batches, parse_downscales, probe_videos
 from .losses import LOSSES, psnr, score_frame, ssim
 from .model import ARCHITECTURES, Interpolation, WEIGHTS, create_model, load_model, model_info, save_model
 from .optimizers import OPTIMIZERS
@@ -580,7 +580,7 @@ class MultiTrainer:
         self.optimizer = OPTIMIZERS[self.config.optimizer](self.net.parameters(), lr=self.config.learning_rate)
         self.net, self.optimizer = self.accelerator.prepare(self.net, self.optimizer)
         self.criterion = build_loss(self.config.loss, self.accelerator.device)
-        self.sources = survey(videos)
+        self.sources = probe_videos(videos)
         self.use_split(Split.of(self.sources, self.config))
         self.name, self.git_commit = run_name(self.config, len(self.split.train)), git_commit()
         self.epoch = self.step = self.batch = self.batches = self.group = 0
@@ -596,11 +596,11 @@ class MultiTrainer:
     def use_split(self, split):
         "Train on these videos, in groups, and validate on those."
         self.split, size = split, self.config.video_batch_size or len(split.train)
-        train = [source.path for source in split.train]
+        train = split.train
         self.groups = [train[i:i + size] for i in range(0, len(train), size)]
         self.budget = Budget(self.config, len(self.groups))
         self.epochs = self.budget.epochs
-        held_out = self.dataset([source.path for source in split.validation], split.validation_part, segment=1)
+        held_out = self.dataset(split.validation, split.validation_part, segment=1)
         self.validator = Validator(held_out, self.config.validation_frames, self.criterion, self.accelerator.device,
                                    (self.accelerator.process_index, self.processes))
 
@@ -646,7 +646,8 @@ class MultiTrainer:
         data, c = self.data[self.group], self.config
         self('before_load')
         share = self.accelerator.process_index, self.processes
-        batches = load_batches(data, c.batch_size, self.epoch, self.batch, c.workers, share, self._note_loaded)
+        batches = load_batches(data, c.batch_size, self.epoch, self.batch, c.workers, share, self._note_loaded,
+                               align=getattr(self.accelerator.unwrap_model(self.net), 'align', None))
         self('after_load')
         self._stop_if_requested()
         self.batches, self.sums = count_batches(data, c.batch_size), defaultdict(float, self.sums)
