@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['RUNNING', 'save_state', 'load_state', 'optimizer_state', 'restore_optimizer', 'StopTraining', 'Callback',
-           'error_line', 'Callbacks', 'Progress', 'RunLog', 'BatchLog', 'Status', 'StopFile', 'center_crop', 'Preview',
-           'run_status', 'watch', 'find_runs']
+           'error_line', 'Callbacks', 'Progress', 'RunLog', 'BatchLog', 'Status', 'StopFile', 'Preview', 'run_status',
+           'watch', 'find_runs']
 
 # %% ../nbs/26_runs.ipynb #cd0507e1
 import csv, json, os, time
@@ -26,7 +26,7 @@ from .core import TSRError, atomic_write, first_line, run_lock, write_json, writ
 from .dataset import manifest
 from .losses import psnr
 from .model import Interpolation
-from .resample import to_bytes
+from .resample import center_crop, to_bytes
 
 # %% ../nbs/26_runs.ipynb #069f7427
 def save_state(
@@ -217,14 +217,6 @@ class StopFile(Callback):
     after_segment = after_frame = after_batch
 
 # %% ../nbs/26_runs.ipynb #284ce20e
-def center_crop(
-    hr, # (B, C, H, W)
-    size # (height, width), no larger
-): # (B, C, height, width)
-    "The middle of an image."
-    y, x = ((n - m) // 2 for n, m in zip(hr.shape[-2:], size))
-    return hr[..., y:y + size[0], x:x + size[1]]
-
 def _worst_corner(
     sr, hr, # (1, C, H, W)
     size # (height, width) of the piece

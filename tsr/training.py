@@ -26,14 +26,14 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from .core import Registry, TSRError, did_you_mean, first_line, is_disk_full, run_lock
-from .data import hr_size
+from .data import evenly_spaced, hr_size
 from .dataset import MultiVideoDataset, count_batches, load_batches, parse_downscales, probe_videos
 from .losses import LOSSES, psnr, score_frame, ssim
-from .model import ARCHITECTURES, Interpolation, WEIGHTS, create_model, load_model, model_info, save_model
+from .model import MODELS, Interpolation, WEIGHTS, create_model, load_model, model_info, save_model
 from .optimizers import OPTIMIZERS
-from .resample import to_float
+from .resample import center_crop, to_float
 from .runs import (BatchLog, Callback, Callbacks, Preview, Progress, RunLog, Status, StopFile, StopTraining,
-                      center_crop, error_line, load_state, optimizer_state, restore_optimizer, save_state)
+                      error_line, load_state, optimizer_state, restore_optimizer, save_state)
 
 # %% ../nbs/04_training.ipynb #5c4ed001
 SCHEDULES = Registry('schedule') # name -> function (config, step, progress) -> factor of the learning rate
@@ -283,7 +283,7 @@ class Validator:
         share=(0, 1) # this process's number, and how many processes share the frames
     ):
         self.data, self.criterion, self.device, self.share = data, criterion, device, share
-        self.indices = np.unique(np.linspace(0, len(data) - 1, min(frames, len(data))).round().astype(int)).tolist()
+        self.indices = evenly_spaced(len(data), frames)
         self.bicubic = Interpolation('bicubic', float(data.scale))
         self.baseline = {} # index: scores of bicubic
 
@@ -450,7 +450,7 @@ def build_model(
     "A fresh model with weights drawn from `config.seed`, or the trained one that `config.model` names."
     c = config
     scale = float(hr_size(2**12, 2**12, c.scale, c.low_res, c.high_res)[1])
-    if c.model in ARCHITECTURES:
+    if c.model in MODELS:
         with torch.random.fork_rng(devices=[]): # the random numbers of the caller stay as they are
             torch.default_generator.manual_seed(c.seed)
             return create_model(c.model, **dict(frames_back=c.frames_back, frames_forward=c.frames_forward, scale=scale) | c.model_args)
@@ -643,11 +643,11 @@ class MultiTrainer:
     def train_epoch(self):
         "Train on every window of the group, validate, save."
         if not self.batch: self.group = self.budget.group(self.epoch, self.step, self.elapsed) # kept when an epoch is resumed
-        data, c = self.data[self.group], self.config
+        data, c, model = self.data[self.group], self.config, self.accelerator.unwrap_model(self.net)
         self('before_load')
         share = self.accelerator.process_index, self.processes
         batches = load_batches(data, c.batch_size, self.epoch, self.batch, c.workers, share, self._note_loaded,
-                               align=getattr(self.accelerator.unwrap_model(self.net), 'align', None))
+                               align=None if model.stacks_frames else model.align)
         self('after_load')
         self._stop_if_requested()
         self.batches, self.sums = count_batches(data, c.batch_size), defaultdict(float, self.sums)
