@@ -26,11 +26,9 @@ from tqdm import tqdm
 
 from .core import TSRError, atomic_write, cache_dir, first_line
 from .data import VIDEO_SUFFIXES
-from .losses import LOSSES
 from .model import MODELS, bundled_models
-from .optimizers import OPTIMIZERS
 from .resample import DEGRADATIONS, resize, to_bytes, to_float
-from .training import PRECISIONS, SCHEDULES, TrainConfig
+from .training import TrainConfig, range_text
 from .video import probe
 
 # %% ../nbs/29_widgets.ipynb #52f7cd7e
@@ -339,15 +337,12 @@ def choices(
 ): # list of names, empty if the field is free
     "What can be chosen for a field, registered entries included."
     field = next(f for f in fields(TrainConfig) if f.name == name)
-    known = dict(model=MODELS, downscale=(*DEGRADATIONS, 'h264', 'h264-23', 'area:2+h264:1'), optimizer=OPTIMIZERS,
-                 loss=LOSSES, schedule=SCHEDULES, precision=PRECISIONS)
-    return list(field.metadata.get('choices') or known.get(name, ()))
+    own = dict(model=MODELS, downscale=(*DEGRADATIONS, 'h264', 'h264-23', 'area:2+h264:1')) # others are possible, too
+    return list(own.get(name) or field.metadata.get('choices', ()))
 
-def _tooltip(field): # help of a field, and its range
-    m = field.metadata
-    limits = dict(min='at least', above='above', max='at most', below='below')
-    found = [f'{words} {m[k]:g}' for k, words in limits.items() if m.get(k) is not None]
-    return m.get('help', '') + (f' ({" and ".join(found)})' if found else '')
+def _tooltip(field): # what the field does, and its range
+    limits = range_text(field.metadata)
+    return field.metadata.get('help', '') + f' ({limits})' * bool(limits)
 
 # %% ../nbs/29_widgets.ipynb #766b01f0
 def _types(field): return get_args(field.type) or (field.type,)
