@@ -259,7 +259,7 @@ def train(
     trainer = MultiTrainer(find_inputs(videos), TrainConfig(**config), out, callbacks)
     history = trainer.train(resume)
     if not trainer.main: return
-    if trainer.stopping:
+    if trainer.phase == 'stopped':
         typer.echo(f'stopped after step {trainer.step}; the same command with --resume continues')
         raise typer.Exit(130)
     if len(history):
@@ -300,6 +300,7 @@ def evaluate_command(
     count, errors, facts = df.video.nunique(), df.attrs['videos_left_out'], df.attrs
     of = f'{count} of {count + len(errors)}' if errors else count
     typer.echo(f'(RGB, means over {of} video(s), gain over bicubic; the strongest baseline: {facts["strongest"]})')
+    if facts['capped']: typer.echo(f'({facts["capped"]} scores are of frames reproduced exactly, which count as {facts["max_psnr"]:g} dB)')
     if 'linear' in facts['left_out']: typer.echo('(the linear filter is left out: it was fitted for a scale of 2)')
     for error in errors: typer.echo(f'left out: {error}', err=True)
     if out: save_table(df, out, command=' '.join(['tsr', *sys.argv[1:]]), commit=git_commit())

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from itertools import islice
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from tqdm.auto import tqdm
 from . import __version__
 from .core import TSRError, atomic_write, cache_dir, prefetch, write_json
 from .data import find_videos, hr_size, is_photo, window_indices
-from .resample import codec_crf, low_resolution_frames, to_float
+from .resample import DEGRADATIONS, codec_crf, low_resolution_frames, to_float
 from .samples import PHOTO_FPS, PHOTO_FRAMES, photo_frames
 from .video import frame_times, probe, read_frames
 
@@ -83,6 +83,17 @@ def _cache_version(*functions): # text
     try: sources = [inspect.getsource(x) for x in (*modules, VideoSource.frames, *functions)]
     except (OSError, TypeError): sources = [repr(__version__)] # installed without its source
     return f'{_hash_code(sources)} {av.__version__}'
+
+# %% ../nbs/24_dataset.ipynb #24c0de14
+@lru_cache
+def _degradation_code(
+    degradation # entry of `DEGRADATIONS`
+): # text, '' for the built-in ones, which belong to `_cache_version`
+    "Hash of the code of a user's degradation, so that LR frames are made again when it changes (what it calls is not followed)."
+    try: source = inspect.getsource(degradation if inspect.isroutine(degradation) else type(degradation))
+    except (OSError, TypeError): return ''
+    try: return _hash_code([source])
+    except SyntaxError: return hashlib.sha256(source.encode()).hexdigest()[:16] # a lambda amid an expression
 
 # %% ../nbs/24_dataset.ipynb #36035f44
 def _file_key(path): # 16 hexadecimal digits that change when the file or the code that reads it does
@@ -249,13 +260,13 @@ def _segment_paths(
     root, version, # of the store
     sha256, name, # of the video
     span, sizes, # frames, and `FrameSizes.text`
-    downscale # as in `SegmentStore.open`
+    downscale, code # as in `SegmentStore.open`, and `_degradation_code` of it
 ): # paths of the folder, of the HR and of the LR frames, as text
     "Where a segment is, or would be; the same for copies of a file."
     key = hashlib.sha256(f'{version} {sha256} {name} {span} {sizes}'.encode()).hexdigest()[:16]
     if downscale == 'h264': downscale = f'h264-{18 + int(key, 16) % 11}'
     folder = f'{root}/{name}-{span[0]}-{key}'
-    return folder, f'{folder}/hr.rgb', f'{folder}/lr-{downscale}.rgb'
+    return folder, f'{folder}/hr.rgb', f'{folder}/lr-{downscale}{code and "@" + code}.rgb'
 
 @lru_cache(maxsize=4096)
 def _read_cuts(folder): # list of frame numbers
@@ -356,10 +367,11 @@ class SegmentStore:
         source, # `VideoSource`
         span, # numbers of the first frame, and of the one after the last
         sizes, # `FrameSizes`
-        downscale # a name in `DOWNSCALES`, 'h264-CRF', or 'h264' for a CRF that depends on the segment
+        downscale # a name in `DEGRADATIONS`, 'h264-CRF', or 'h264' for a CRF that depends on the segment
     ): # HR and LR `FrameFile`; list of the frames that begin a scene
         "Open a segment; decode it first where it is missing or incomplete. Raises `TSRError` if there is no room for it."
-        paths = _segment_paths(self.cache.root, self.version, source.sha256, source.name, span, sizes.text, downscale)
+        code = _degradation_code(DEGRADATIONS[downscale]) if downscale in DEGRADATIONS else ''
+        paths = _segment_paths(self.cache.root, self.version, source.sha256, source.name, span, sizes.text, downscale, code)
         with suppress(FileNotFoundError, _IncompleteFile): return _open_segment(*paths, sizes, span[1] - span[0])
         with self.cache.lock(paths[0]): # until its files are open, nobody deletes it
             self._fill(*map(Path, paths), source, span, sizes)
@@ -374,7 +386,8 @@ class SegmentStore:
         try: _read_cuts(str(folder))
         except (FileNotFoundError, _IncompleteFile): write_json(folder/'cuts.json', scene_cuts(FrameFile(hr, sizes.hr, count)))
         if not _is_whole(lr, sizes.lr, count):
-            frames = low_resolution_frames(FrameFile(hr, sizes.hr, count), sizes.lr[::-1], lr.stem.removeprefix('lr-'), source.fps)
+            downscale = lr.stem.removeprefix('lr-').partition('@')[0]
+            frames = low_resolution_frames(FrameFile(hr, sizes.hr, count), sizes.lr[::-1], downscale, source.fps)
             self.cache.write(lr, frames, sizes.lr, count)
 
 def _is_whole(path, size, count): # bool
@@ -732,9 +745,13 @@ def _share_of(
 
 def _keep(batch): return batch # what the DataLoader calls after a batch was read
 
-def _start_worker(_): # called in each worker process
-    "A worker is one thread: cores are shared by starting more workers."
+def _start_worker(
+    degradations, # dict name -> entry of `DEGRADATIONS` that the dataset uses
+    _ # number of the worker
+):
+    "Set up a worker process: one thread, since cores are used by more workers, and the user's degradations."
     cv2.setNumThreads(1)
+    for name, degradation in degradations.items(): DEGRADATIONS.register(degradation, name=name)
 
 def load_batches(
     data, # `MultiVideoDataset`
@@ -753,10 +770,15 @@ def load_batches(
     items = epoch_order(data, max_open_segments(data))
     batches = batch_by_video(items, size, lambda i: data.locate(i)[1], lambda v: None if data.patch else data.sizes[v].lr)
     mine = (_share_of(batch, *share) for batch in islice(batches, skip, None))
+    method = multiprocessing.get_context(multiprocessing_context).get_start_method() if workers else None
+    degradations = {name: DEGRADATIONS[name] for name in data.downscales if name in DEGRADATIONS}
+    if workers and (lost := [name for name, one in degradations.items() if not _can_import(one, method)]):
+        warnings.warn(f'workers={workers}: started by {method}, they cannot import the degradation {lost[0]}; one thread reads instead')
+        workers = 0
     if not workers: # the next batch is read while the network trains on this one
         return prefetch(DataLoader(_AlignedBatches(data, align) if align else data, batch_sampler=mine, collate_fn=_keep))
-    method = multiprocessing.get_context(multiprocessing_context).get_start_method()
     in_worker = align and _can_import(detached := _align_on_cpu(align), method)
     loader = DataLoader(_AlignedBatches(data, detached) if in_worker else data, batch_sampler=mine, num_workers=workers,
-                        collate_fn=_keep, prefetch_factor=8, worker_init_fn=_start_worker, multiprocessing_context=method)
+                        collate_fn=_keep, prefetch_factor=8, multiprocessing_context=method,
+                        worker_init_fn=partial(_start_worker, degradations))
     return prefetch(_align_batch(align, *batch) for batch in loader) if align and not in_worker else loader

@@ -16,8 +16,8 @@ from tqdm.auto import tqdm
 
 from .core import TSRError, atomic_write, prefetch, write_json
 from .data import find_videos, read_pairs, stream_windows
-from .inference import FusedTSRNet, optimize_for_inference, pick_device
-from .losses import METRICS, qm, score_frame
+from .inference import optimize_for_inference, pick_device
+from .losses import MAX_PSNR, METRICS, qm, score_frame
 from .model import INTERPOLATIONS, Interpolation, load_model
 from .resample import codec_crf
 from .video import probe
@@ -102,7 +102,8 @@ def _models_to_score(models, baselines, scale, device, precision):
     "Baselines and models, ready on their device: dict label -> module."
     made = {b: Interpolation(b, scale) if b in INTERPOLATIONS else load_model(b) for b in baselines}
     made |= {label: load_model(m) for label, m in label_models(models).items()}
-    return {label: optimize_for_inference(m.to(device, memory_format=torch.channels_last).eval(), precision) for label, m in made.items()}
+    ready = lambda label, m: optimize_for_inference(m.to(device, memory_format=torch.channels_last).eval(), 'auto' if label in baselines else precision)
+    return {label: ready(label, m) for label, m in made.items()}
 
 def _score_videos(models, paths, progress, **options): # the tables of `score_video`, by name; the errors of videos that cannot be used
     "Score one video after the other; one that cannot be read is left out with a warning."
@@ -144,10 +145,10 @@ def evaluate(
     paths = list({p.resolve(): p for p in find_videos(videos)}.values()) # one that is named twice is scored once
     tables, errors = _score_videos(made, paths, progress, every=every, crop=crop, device=device, scale=scale, low_res=low_res, high_res=high_res, downscale=downscale)
     df = pd.concat([_video_means(table).assign(video=name) for name, table in tables.items()], ignore_index=True)
-    fused = [str(m.dtype).removeprefix('torch.') for m in made.values() if isinstance(m, FusedTSRNet)]
-    df.attrs = dict(every=every, crop=crop, scale=float(ratio), downscale=downscale, device=str(device), precision=max(fused, default='float32'),
+    df.attrs = dict(every=every, crop=crop, scale=float(ratio), downscale=downscale, device=str(device), precision=min(m.precision for m in made.values()),
                     threads=torch.get_num_threads(), baselines=names, left_out=[b for b in baselines if b not in names],
-                    videos_left_out=[str(e) for e in errors], strongest=_strongest(df, names))
+                    videos_left_out=[str(e) for e in errors], strongest=_strongest(df, names),
+                    max_psnr=MAX_PSNR, capped=int(sum((table.psnr >= MAX_PSNR).sum() for table in tables.values())))
     return _with_gains(df)
 
 # %% ../nbs/05_evaluation.ipynb #e7a10005
