@@ -90,10 +90,13 @@ def _degradation_code(
     degradation # entry of `DEGRADATIONS`
 ): # text, '' for the built-in ones, which belong to `_cache_version`
     "Hash of the code of a user's degradation, so that LR frames are made again when it changes (what it calls is not followed)."
-    try: source = inspect.getsource(degradation if inspect.isroutine(degradation) else type(degradation))
-    except (OSError, TypeError): return ''
-    try: return _hash_code([source])
-    except SyntaxError: return hashlib.sha256(source.encode()).hexdigest()[:16] # a lambda amid an expression
+    function = getattr(degradation, 'func', degradation) # of a `partial`
+    if inspect.getmodule(function) is inspect.getmodule(low_resolution_frames): return ''
+    try: source = inspect.getsource(function if inspect.isroutine(function) else type(function))
+    except (OSError, TypeError): source = ''
+    with suppress(SyntaxError): source = _hash_code([source]) # a lambda amid an expression is taken as it is
+    options = getattr(degradation, 'args', ()), getattr(degradation, 'keywords', {})
+    return hashlib.sha256(f'{source} {options}'.encode()).hexdigest()[:16]
 
 # %% ../nbs/24_dataset.ipynb #36035f44
 def _file_key(path): # 16 hexadecimal digits that change when the file or the code that reads it does
