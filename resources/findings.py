@@ -26,7 +26,7 @@ from tsr.resample import to_float
 from tsr.samples import clips
 from tsr.dataset import MultiVideoDataset
 from tsr.losses import Charbonnier, score_frame
-from tsr.model import ARCHITECTURES, Interpolation, TSRCNN, create_model, load_model, load_original
+from tsr.model import MODELS, Interpolation, TSRCNN, create_model, load_model, load_original
 from tsr.optimizers import OPTIMIZERS
 from tsr.runs import Callback
 from tsr.training import TrainConfig, git_commit, learning_rate, split_videos
@@ -81,7 +81,7 @@ def learn(
         optimizer.step()
     return net.eval()
 
-def split_model(videos, seed): # list of dicts: the clip's frames in the data set, a random half to learn from and some of the other half
+def split_halves(videos, seed): # list of dicts: the clip's frames in the data set, a random half to learn from and some of the other half
     "What a random split over frames does to each clip."
     rng, first, split = np.random.default_rng(seed), 0, []
     for n in (len(MultiVideoDataset([v])) for v in videos):
@@ -96,7 +96,7 @@ def leak(args):
     for seed in range(args.seeds):
         videos = [v for v in clips('train') if v.stem in KINDS] or clips('train')
         whole, squares = MultiVideoDataset(videos), MultiVideoDataset(videos, patch=32, patches_per_window=16, augment=True, seed=seed)
-        split = split_model(videos, seed)
+        split = split_halves(videos, seed)
         scored = [[with_bicubic(*center_pair(*whole[i])) for i in part['score']] for part in split]
         known = lambda clips: learn(squares, np.concatenate([split[v]['learn'] for v in clips]), args.steps, seed)
         own = known(range(len(videos)))
@@ -109,7 +109,7 @@ def linear_leak(args):
     "The same with the fitted linear filter, on more and more clips."
     videos = clips('train')
     whole, squares = MultiVideoDataset(videos), MultiVideoDataset(videos, patch=96)
-    split = split_model(videos, 0)
+    split = split_halves(videos, 0)
     known = [equations(squares[i] for i in part['learn'][:12]) for part in split]
     for v, part in enumerate(tqdm(split, 'linear filters', unit='clip')):
         scored = [with_bicubic(*center_pair(*whole[i])) for i in part['score']]
@@ -165,16 +165,16 @@ def ends(args):
 
 # residual
 
+@MODELS.register
 class AddedTSRCNN(TSRCNN):
     "The original's network, whose result is added to bicubic and begins at nothing."
     def __init__(self, frames_back=1, frames_forward=1, scale=2):
         super().__init__(frames_back, frames_forward, scale)
-        self.args = dict(frames_back=frames_back, frames_forward=frames_forward, scale=scale)
         nn.init.zeros_(self.layers[-1].weight), nn.init.zeros_(self.layers[-1].bias)
 
-    def forward(self, window): return super().forward(window) + F.interpolate(window[:, self.frames_back], scale_factor=self.scale, mode='bicubic')
+    def reconstruct(self, x):
+        return super().reconstruct(x) + F.interpolate(x[:, self.center_channels], scale_factor=self.scale, mode='bicubic')
 
-ARCHITECTURES['AddedTSRCNN'] = __name__
 REPORT = dict(optimizer='AdamW', learning_rate=1e-4, loss='MSE', schedule='constant', warmup=0, ema=0.)
 RECIPES = { # name: fields of `TrainConfig`
     'TSRCNN_small at 1e-4, as in the report': dict(model='TSRCNN_small') | REPORT,

@@ -57,7 +57,7 @@ def unguarded(function): # of nothing
 
 def strange(videos): # iterator of rows
     "The mean difference along the motion, for a frame of each stretch and the one before it, and for first frames of different videos."
-    def difference(frame, other): return unguarded(lambda: tsr.motion.align_neighbours(torch.stack((frame, other))[None], 0, 2).abs().mean().item())
+    def difference(frame, other): return unguarded(lambda: tsr.motion.align_neighbours(torch.stack((frame, other)), 0, 2).abs().mean().item())
     last = read(videos[-1])[0][-1][0][4]
     for video in videos:
         pairs, _ = read(video)

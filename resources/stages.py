@@ -9,11 +9,11 @@ import argparse, hashlib, shutil
 from pathlib import Path
 
 import pandas as pd
-from torch import nn
 
 from tsr.resample import resize
 from tsr.evaluation import evaluate, label_models, model_label, report_table, save_table
-from tsr.model import TSRCNN, load_model, model_info
+from tsr.model import TSRCNN, SRModel, load_model, model_info
+from tsr.motion import window_flow
 from tsr.inference import optimize_for_inference
 from tsr.tracking import runs
 from tsr.training import TrainConfig, git_commit, run_name
@@ -37,16 +37,18 @@ def best(
     rows.to_csv(table, index=False, float_format='%.4f')
     shutil.copyfile(models[rows.psnr.idxmax()], to)
 
-class Resized(nn.Module):
+class Resized(SRModel):
     "A network that enlarges by whole numbers alone, as `Upscaler` uses it at another scale: enlarged, then made smaller."
     def __init__(self,
         net, # a model
         scale # that is wanted
     ):
-        super().__init__()
-        self.net, self.scale, self.frames_back, self.frames_forward = optimize_for_inference(net), scale, net.frames_back, net.frames_forward
+        super().__init__(scale, net.frames_back, net.frames_forward)
+        self.net = optimize_for_inference(net)
 
-    def forward(self, window): return resize(self.net(window), [int(n * self.scale) for n in window.shape[-2:]], 'lanczos3')
+    def align(self, window, flow=window_flow): return self.net.align(window, flow)
+
+    def reconstruct(self, x): return resize(self.net.reconstruct(x), [int(n * self.scale) for n in x.shape[-2:]], 'lanczos3')
 
 def at_scale(
     model, # what `load_model` takes

@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 
 from .core import TSRError, atomic_write, prefetch, write_json
 from .data import find_videos, read_pairs, stream_windows
-from .inference import FusedTSRNet, optimize_for_inference, pick_device
+from .inference import optimize_for_inference, pick_device
 from .losses import MAX_PSNR, METRICS, qm, score_frame
 from .model import INTERPOLATIONS, Interpolation, load_model
 from .resample import codec_crf
@@ -108,7 +108,8 @@ def _models_to_score(models, baselines, scale, device, precision):
     made = {b: Interpolation(b, scale) if b in INTERPOLATIONS else load_model(b) for b in baselines}
     made |= {label: load_model(m) for label, m in label_models(models).items()}
     placed = {label: m.to(device, memory_format=torch.channels_last).eval() for label, m in made.items()}
-    return {label: optimize_for_inference(m, precision) for label, m in placed.items()}
+    def fitting(label): return 'auto' if label in baselines else precision # baselines support float32 alone
+    return {label: optimize_for_inference(m, fitting(label)) for label, m in placed.items()}
 
 def _score_videos(models, paths, progress, **options): # dict: name -> table of `score_video`; list of errors
     "Score one video after the other. One that cannot be read is left out with a warning."
@@ -153,9 +154,8 @@ def evaluate(
     sizes = dict(scale=scale, low_res=low_res, high_res=high_res, downscale=downscale)
     tables, errors = _score_videos(made, paths, progress, every=every, crop=crop, device=device, **sizes)
     df = pd.concat([_video_means(table).assign(video=name) for name, table in tables.items()], ignore_index=True)
-    fused = [str(m.dtype).removeprefix('torch.') for m in made.values() if isinstance(m, FusedTSRNet)]
     df.attrs = dict(every=every, crop=crop, scale=float(ratio), downscale=downscale, device=str(device),
-                    precision=max(fused, default='float32'), threads=torch.get_num_threads(),
+                    precision=min(m.precision for m in made.values()), threads=torch.get_num_threads(),
                     baselines=names, left_out=[b for b in baselines if b not in names],
                     videos_left_out=[str(e) for e in errors], strongest=_strongest(df, names),
                     max_psnr=MAX_PSNR, capped=int(sum((table.psnr >= MAX_PSNR).sum() for table in tables.values())))

@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['PRECISIONS', 'MALLOPT', 'ToomCookConv', 'FusedTSRCNN', 'has_native_bfloat16', 'supports_bfloat16', 'FusedTSRNet',
            'optimize_for_inference', 'pick_device', 'tee_into', 'side_by_side', 'tiles', 'thread_pool', 'tune_malloc',
-           'Upscaler']
+           'ModelRunner', 'Upscaler']
 
 # %% ../nbs/25_inference.ipynb #71683146
-import ctypes, math, sys, threading, time
+import ctypes, math, os, sys, threading, time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -24,10 +24,28 @@ from tqdm.auto import tqdm
 
 from .core import TSRError, ordered_map, prefetch
 from .data import stream_windows
-from .model import Interpolation, TSRCNN, footprint, load_model, split_model
+from .model import Interpolation, SRModel, TSRCNN, load_model
+from .motion import window_flow
 from .network import AlignedNet, TSRNet, pixel_shuffle
 from .resample import resize, to_bytes, to_float
 from .video import Frame, probe, read_frames, write_frames
+
+# %% ../nbs/25_inference.ipynb #c0a70020
+class _Optimized(SRModel):
+    "A model made from another one for inference only: it keeps that one's contract and replaces `reconstruct`."
+    def __init__(self,
+        net, # `SRModel`
+        precision='float32' # in which this one runs
+    ):
+        super().__init__(net.scale, net.frames_back, net.frames_forward)
+        self.args, self.halo, self.precisions, self.onnx_input, self.precision = net.args, net.halo, net.precisions, None, precision
+        self._net = (net,) # in a tuple: not a submodule
+
+    align_channels = property(lambda self: self._net[0].align_channels)
+    center_channels = property(lambda self: self._net[0].center_channels)
+    memory_per_pixel = property(lambda self: self._net[0].memory_per_pixel)
+    stacks_frames = property(lambda self: self._net[0].stacks_frames)
+    def align(self, window, flow=window_flow): return self._net[0].align(window, flow)
 
 # %% ../nbs/25_inference.ipynb #d1abef7a
 class ToomCookConv(nn.Module):
@@ -63,77 +81,100 @@ class ToomCookConv(nn.Module):
         return out.flatten(3, 4).flatten(1, 2)[:, :height, :width].permute(0, 3, 1, 2)
 
 # %% ../nbs/25_inference.ipynb #f917a79d
-class FusedTSRCNN(nn.Module):
-    "`TSRCNN` for a processor: the same output from fewer products. It cannot be trained."
+class FusedTSRCNN(_Optimized):
+    "`TSRCNN` for a CPU: the same output from fewer products. It cannot be trained."
     def __init__(self,
         net # `TSRCNN` with `padding='same'` and a whole number as its scale
     ):
-        super().__init__()
-        self.frames_back, self.frames_forward, self.scale, self.args, self.enlarge = net.frames_back, net.frames_forward, int(net.scale), net.args, net.enlarge
-        look, _, self.think, _, draw = net.layers
-        self.look, s = ToomCookConv(look), self.scale
-        shifted = [F.pad(draw.weight.detach(), (x, s - 1 - x, y, s - 1 - y)) for y in range(s) for x in range(s)] # s*s of (C, 32, 5+s-1, 5+s-1)
-        self.draw = torch.stack(shifted, 1).flatten(0, 1), draw.bias.detach().repeat_interleave(s * s)
+        super().__init__(net)
+        first, _, self.mapping, _, last = net.layers
+        self.first, s = ToomCookConv(first), self.scale
+        shifted = [F.pad(last.weight.detach(), (x, s - 1 - x, y, s - 1 - y)) for y in range(s) for x in range(s)] # s*s of (C, 32, 5+s-1, 5+s-1)
+        self.last = torch.stack(shifted, 1).flatten(0, 1), last.bias.detach().repeat_interleave(s * s)
+        self._enlarge = net._enlarge
 
     @torch.no_grad()
-    def forward(self,
-        window # (B, T, C, h, w) in [0, 1]
-    ): # (B, C, s*h, s*w)
-        x = F.relu_(self.think(self.look(self.enlarge(window))))
-        return F.pixel_shuffle(F.conv2d(x, *self.draw, stride=self.scale), self.scale)
+    def reconstruct(self, x): # (B, T*C, h, w) -> (B, C, s*h, s*w)
+        x = F.relu_(self.mapping(self.first(self._enlarge(x))))
+        return F.pixel_shuffle(F.conv2d(x, *self.last, stride=self.scale), self.scale)
 
 # %% ../nbs/25_inference.ipynb #28ff0190
+PRECISIONS = dict(float32=torch.float32, bfloat16=torch.bfloat16) # that a caller can ask for
+
 def has_native_bfloat16(): # bool
-    "Whether this processor multiplies bfloat16 natively."
+    "Whether this CPU multiplies bfloat16 natively."
     return any(getattr(torch.cpu, f'_is_{feature}_supported', bool)() for feature in ('avx512_bf16', 'amx_tile'))
 
 def supports_bfloat16(): # bool
-    "Whether it multiplies bfloat16 at all; without AVX512 it does not."
+    "Whether PyTorch can convolve in bfloat16 on this CPU at all; without AVX512 it cannot."
     return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
-class FusedTSRNet(nn.Module):
-    "`TSRNet` on a processor: each convolution, its activation and its sum at once. It cannot be trained."
+_CONV = (1, 1), (1, 1), (1, 1), 1 # padding, stride, dilation, groups
+
+def _conv(x, weights, activation='none', slope=()):
+    "A 3x3 convolution and its activation."
+    return torch.ops.mkldnn._convolution_pointwise(x, *weights, *_CONV, activation, slope, '')
+
+def _add_conv(total, x, weights):
+    "`total` plus a 3x3 convolution of `x`, in place."
+    return torch.ops.mkldnn._convolution_pointwise_.binary(total, x, *weights, *_CONV, 'add', 1., None, (), None)
+
+class FusedTSRNet(_Optimized):
+    "`TSRNet` for a CPU: each convolution, its activation and its sum in one operation. It cannot be trained."
     def __init__(self,
         net, # `TSRNet`
-        dtype # `torch.float32` or `torch.bfloat16`, in which the detail is worked out
+        precision='float32' # a name in `PRECISIONS`, in which the detail is computed
     ):
-        super().__init__()
-        self.frames_back, self.frames_forward, self.scale, self.args, self.leak, self.dtype = net.frames_back, net.frames_forward, net.scale, net.args, net.leak, dtype
-        own = lambda layer, order=slice(None): tuple(x.detach()[order].to(dtype) for x in (layer.weight, layer.bias))
-        self.head, self.blocks, self.tail = own(net.head), [(own(b.first), own(b.second)) for b in net.body], own(net.tail, net.tail.order)
-        self.draw, self.gather, self.own = net.tail, net.gather, net.own
-
-    def conv(self, x, weights, activation='none', slope=()): return torch.ops.mkldnn._convolution_pointwise(x, *weights, (1, 1), (1, 1), (1, 1), 1, activation, slope, '')
-    def add_conv(self, to, x, weights): return torch.ops.mkldnn._convolution_pointwise_.binary(to, x, *weights, (1, 1), (1, 1), (1, 1), 1, 'add', 1., None, (), None)
+        super().__init__(net, precision)
+        self.leak, self.dtype, self._bicubic = net.leak, PRECISIONS[precision], net.tail.bicubic
+        weights = lambda layer, order=slice(None): tuple(x.detach()[order].to(self.dtype) for x in (layer.weight, layer.bias))
+        self.head, self.tail = weights(net.head), weights(net.tail, net.tail.order)
+        self.blocks = [(weights(block.first), weights(block.second)) for block in net.body]
 
     @torch.no_grad()
-    def paint(self,
-        seen # (B, channels, h, w)
-    ): # (B, C, s*h, s*w)
-        "As `TSRNet.paint`."
+    def reconstruct(self, x): # (B, C', h, w) -> (B, C, s*h, s*w)
         leaky = 'leaky_relu', (self.leak,)
-        x = self.conv(seen.to(self.dtype, memory_format=torch.channels_last), self.head, *leaky)
-        for first, second in self.blocks: x = self.add_conv(x, self.conv(x, first, *leaky), second)
-        x = self.draw.picture(seen[:, self.own]).add_(self.conv(x, self.tail)) # the features are let go
-        return pixel_shuffle(x, self.scale)
-
-    def forward(self, window): return self.paint(self.gather(window)) # (B, T, C, h, w) -> (B, C, s*h, s*w)
+        features = _conv(x.to(self.dtype, memory_format=torch.channels_last), self.head, *leaky)
+        for first, second in self.blocks: features = _add_conv(features, _conv(features, first, *leaky), second)
+        features = self._bicubic(x[:, self.center_channels]).add_(_conv(features, self.tail)) # the name is reused so that the features are freed
+        return pixel_shuffle(features, self.scale)
 
 # %% ../nbs/25_inference.ipynb #aa4f65ff
-PRECISIONS = dict(float32=torch.float32, bfloat16=torch.bfloat16)
+class _Autocast(_Optimized):
+    "A model whose `reconstruct` runs in mixed precision."
+    def __init__(self, net, precision):
+        super().__init__(net, precision)
+        self.net = net
+
+    @torch.no_grad()
+    def reconstruct(self, x):
+        with torch.autocast(x.device.type, PRECISIONS[self.precision]): return self.net.reconstruct(x).float()
+
+def _check_precision(model, precision, device):
+    "TSRError where `precision` cannot be had; it is never ignored."
+    if precision not in ('auto', *PRECISIONS): raise TSRError(f"precision={precision!r}: choose from auto, {', '.join(PRECISIONS)}")
+    if precision in ('auto', 'float32'): return
+    problem = f'precision={precision!r}: {{}}; choose auto or float32'
+    if precision not in model.precisions: raise TSRError(problem.format(f'{type(model).__name__} runs in {", ".join(model.precisions)}'))
+    if device == 'cpu': supported = supports_bfloat16()
+    elif device == 'cuda': supported = torch.cuda.is_bf16_supported()
+    else: supported = torch.amp.is_autocast_available(device)
+    if not supported: raise TSRError(problem.format('this CPU cannot multiply it' if device == 'cpu' else f'the device {device} does not support it'))
 
 def optimize_for_inference(
-    model, # any, on its device
-    precision='auto' # 'float32', 'bfloat16', or 'auto': bfloat16 where the processor multiplies it natively
-): # a model with the same face that is only good for inference; the same one where nothing can be gained
-    "A model as fast as its device allows."
-    if precision not in ('auto', *PRECISIONS): raise TSRError(f"precision={precision!r}: choose from auto, {', '.join(PRECISIONS)}")
-    if next(model.parameters(), torch.empty(0)).device.type != 'cpu' or not torch.backends.mkldnn.is_available(): return model
-    if type(model) in (TSRNet, AlignedNet):
-        if precision == 'bfloat16' and not supports_bfloat16(): raise TSRError(f'precision={precision!r}: this processor cannot multiply it; choose auto or float32')
-        return FusedTSRNet(model, PRECISIONS.get(precision, torch.bfloat16 if has_native_bfloat16() else torch.float32)).eval()
-    if isinstance(model, TSRCNN) and model.padding == 'same' and model.scale == int(model.scale): return FusedTSRCNN(model).eval()
-    return model
+    model, # `SRModel`, on its device
+    precision='auto' # 'float32', 'bfloat16', or 'auto': bfloat16 on a CPU that multiplies it natively, else float32
+): # `SRModel` for inference only; `model` itself where nothing can be gained. `.precision` says in which it runs
+    "A model as fast as its device allows. TSRError if the model or the device does not support `precision`."
+    device = next(chain(model.parameters(), model.buffers()), torch.empty(0)).device.type
+    _check_precision(model, precision, device)
+    if isinstance(model, _Optimized): return model if precision in ('auto', model.precision) else optimize_for_inference(model._net[0], precision)
+    if device == 'cpu' and torch.backends.mkldnn.is_available():
+        if type(model) in (TSRNet, AlignedNet):
+            if precision == 'auto': precision = 'bfloat16' if has_native_bfloat16() else 'float32'
+            return FusedTSRNet(model, precision).eval()
+        if isinstance(model, TSRCNN) and model.padding == 'same' and isinstance(model.scale, int): return FusedTSRCNN(model).eval()
+    return model if precision in ('auto', 'float32') else _Autocast(model, precision).eval()
 
 # %% ../nbs/25_inference.ipynb #2d31e75f
 def pick_device(
@@ -165,21 +206,21 @@ def side_by_side(
 
 # %% ../nbs/25_inference.ipynb #eb5d0002
 def tiles(
-    height, width, # of a small frame
-    reach, # pixels that a tile looks beyond itself; None: frames cannot be cut
-    pixels # that a tile may have, with what it looks at
-): # list of ((rows, rows looked at), (columns, columns looked at)), all `slice`
-    "Cut a frame so that as little as can be is looked at twice."
-    if reach is None or height * width <= pixels: return [((slice(height),) * 2, (slice(width),) * 2)]
-    least = max(2 * reach, 1) # side of a tile's own part: smaller ones would mostly look around
+    height, width, # of an LR frame
+    halo, # pixels around a tile that it is read with; None: frames cannot be cut
+    pixels # that a tile may have, with its halo
+): # list of ((rows, rows with halo), (columns, columns with halo)), all `slice`
+    "Cut a frame so that as few pixels as possible are read twice."
+    if halo is None or height * width <= pixels: return [((slice(height),) * 2, (slice(width),) * 2)]
+    least = max(2 * halo, 1) # smaller tiles would mostly be halo
     plans = [(math.ceil(height / least), math.ceil(width / least))]
     for across in range(1, plans[0][1] + 1):
-        side = int(pixels / (math.ceil(width / across) + 2 * reach * (across > 1))) - 2 * reach
+        side = int(pixels / (math.ceil(width / across) + 2 * halo * (across > 1))) - 2 * halo
         if side >= least: plans.append((math.ceil(height / side), across))
-    down, across = min(plans, key=lambda plan: (height + 2 * reach * plan[0]) * (width + 2 * reach * plan[1]))
+    down, across = min(plans, key=lambda plan: (height + 2 * halo * plan[0]) * (width + 2 * halo * plan[1]))
     def cut(n, count):
         edges = np.linspace(0, n, count + 1).astype(int).tolist()
-        return [(slice(a, b), slice(max(a - reach, 0), min(b + reach, n))) for a, b in pairwise(edges)]
+        return [(slice(a, b), slice(max(a - halo, 0), min(b + halo, n))) for a, b in pairwise(edges)]
     return list(product(cut(height, down), cut(width, across)))
 
 # %% ../nbs/25_inference.ipynb #c3c65a12
@@ -192,7 +233,7 @@ def thread_pool(
     def begin():
         torch.get_num_threads() # takes what holds for all, and only then what is set here
         torch.set_num_threads(max(1, threads // size))
-    with ThreadPoolExecutor(size, 'tsr-draw', begin) as pool:
+    with ThreadPoolExecutor(size, 'tsr-worker', begin) as pool:
         list(pool.map(lambda _: all_there.wait(), range(size)))
         torch.set_num_threads(threads) # for everyone else
         yield pool
@@ -208,35 +249,119 @@ def tune_malloc(
     for name, value in options.items() if mallopt else (): mallopt(MALLOPT[name], value)
 
 # %% ../nbs/25_inference.ipynb #74ed5114
-class Upscaler:
-    "Makes small frames and videos large."
+class ModelRunner:
+    "Takes a stream of LR frames through a model once, in tiles and batches, as its device likes it."
     def __init__(self,
-        model=None, # None: the default that comes with the package; or anything that `load_model` takes
-        device='auto', # 'auto', 'cpu', 'cuda', 'mps'
-        batch=None, # windows that go through the network at once; None: 1 on a CPU, 8 elsewhere
-        memory=256, # MB for what the network holds of one window; larger frames are drawn in tiles
-        precision='auto' # as in `quicken`
+        model, # what `load_model` takes
+        device='auto', # 'auto', 'cpu', 'cuda', 'cuda:1', 'mps'
+        batch=None, # windows in one call of the network; None: 1 on a CPU, 8 elsewhere
+        memory=256, # MB for what the network holds of one window; larger frames are reconstructed in tiles
+        precision='auto' # as in `optimize_for_inference`
     ):
-        tune_malloc(arenas=1, mmap_threshold=2**30, trim_threshold=2**30)
         self.device = pick_device(device)
-        self.model = load_model('default' if model is None else model).to(self.device, memory_format=torch.channels_last)
-        self.batch = batch or (1 if self.device.type == 'cpu' else 8)
-        self.reach, width = footprint(self.model)
-        self.pixels = memory * 2**20 / (4 * width) # four times the widest layer: what comes in, what goes out, what is added, one to work with
-        self.model = optimize_for_inference(self.model, precision)
-        self.crew = min(torch.get_num_threads(), 4) if self.device.type == 'cpu' else 1 # batches that are drawn at a time
+        net = load_model(model).to(self.device, memory_format=torch.channels_last)
+        self.model = optimize_for_inference(net, precision)
+        self.on_cpu = self.device.type == 'cpu'
+        self.batch = batch or (1 if self.on_cpu else 8)
+        self.pixels = memory * 2**20 / (4 * net.memory_per_pixel) # four times the widest layer: input, output, sum, working memory
+        self.threads = min(torch.get_num_threads() if self.on_cpu else os.cpu_count() or 1, 4) # that work at the same time
+
+    def stream(self,
+        frames, # iterable of float (C, h, w)
+        width, height, # of a frame
+        as_bytes=False # results are uint8 rather than float
+    ): # iterator of (C, s*h, s*w), on the CPU
+        "HR frames, as many as came in."
+        if not self.on_cpu: return self._stream_to_device(frames, as_bytes)
+        parallel = self.threads > 1 and width * height <= self.pixels # one batch to a core; together they hold what one may
+        reconstruct = partial(self.run, as_bytes=as_bytes, pixels=self.pixels / 5 if parallel else self.pixels)
+        return self._stream_on_cpu(frames, reconstruct, parallel)
+
+    def _stream_on_cpu(self, frames, reconstruct, parallel):
+        batches = _batched(self._windows(frames), self.batch)
+        if not parallel: yield from chain.from_iterable(map(reconstruct, batches)); return
+        with thread_pool(self.threads) as pool: yield from chain.from_iterable(ordered_map(reconstruct, batches, pool, self.threads))
+
+    def _stream_to_device(self, frames, as_bytes):
+        "`align` works ahead in CPU threads, so that the device does not wait for it; frames that are only stacked are sent once."
+        if self.model.stacks_frames:
+            windows = self._windows(frame.to(self.device) for frame in frames)
+            for batch in _batched(windows, self.batch): yield from self.run(batch, as_bytes)
+            return
+        with thread_pool(self.threads) as pool:
+            aligned = ordered_map(self._align, self._windows(frames), pool, 2 * self.batch)
+            for batch in _batched(aligned, self.batch): yield from self.reconstruct(torch.stack(batch).to(self.device), as_bytes)
+
+    def _windows(self, frames): return stream_windows(frames, self.model.frames_back, self.model.frames_forward)
+
+    @torch.inference_mode()
+    def _align(self, window): return self.model.align(torch.stack(window))
+
+    @torch.inference_mode()
+    def run(self,
+        windows, # list of windows, each a list of float (C, h, w)
+        as_bytes=False, pixels=None # as in `reconstruct`
+    ): # (B, C, s*h, s*w)
+        "HR frames of a few windows."
+        stacked = torch.stack([frame for window in windows for frame in window]).unflatten(0, (len(windows), -1)) # (B, T, C, h, w)
+        return self.reconstruct(self.model.align_batch(stacked).to(self.device), as_bytes, pixels)
+
+    @torch.inference_mode()
+    def reconstruct(self,
+        x, # (B, C', h, w), from `align`, on the device
+        as_bytes=False, # the result is uint8 rather than float
+        pixels=None # that the tiles of all windows may have together; None: what `memory` allows
+    ): # (B, C, s*h, s*w), on the CPU
+        "HR frames of aligned windows, tile by tile where they do not fit the memory."
+        (b, _, h, w), s, hr = x.shape, self.model.scale, None
+        cut = tiles(h, w, self.model.halo, (pixels or self.pixels) / b)
+        for (rows, halo_rows), (columns, halo_columns) in cut:
+            tile = x[..., halo_rows, halo_columns]
+            sr = self.model.reconstruct(tile)
+            if sr.shape[-1] != int(s * tile.shape[-1]):
+                raise TSRError(f'{type(self.model).__name__}: its frames are smaller than {s} times what goes in; build it with padding="same"')
+            if len(cut) == 1: return _finish(sr, as_bytes)
+            inner = [slice(s * (core.start - whole.start), s * (core.stop - whole.start)) for core, whole in ((rows, halo_rows), (columns, halo_columns))]
+            sr = _finish(sr[..., inner[0], inner[1]], as_bytes)
+            if hr is None: hr = sr.new_empty(b, s * h, s * w, 3).movedim(-1, 1) # channels last in memory
+            hr[..., s * rows.start:s * rows.stop, s * columns.start:s * columns.stop] = sr
+        return hr
+
+def _batched(items, size): # iterator of lists
+    items = iter(items)
+    return iter(lambda: list(islice(items, size)), [])
+
+def _finish(x, as_bytes): return torch.from_numpy(to_bytes(x)).movedim(-1, 1) if as_bytes else x.cpu()
+
+# %% ../nbs/25_inference.ipynb #c0a70021
+class Upscaler:
+    "Upscales frames and videos."
+    def __init__(self,
+        model=None, # what `load_model` takes; None: the default that comes with the package
+        device='auto', # 'auto', 'cpu', 'cuda', 'cuda:1', 'mps'
+        batch=None, # windows in one call of the network; None: 1 on a CPU, 8 elsewhere
+        memory=256, # MB for what the network holds of one window; larger frames are reconstructed in tiles
+        precision='auto' # as in `optimize_for_inference`
+    ):
+        self.runner = ModelRunner('default' if model is None else model, device, batch, memory, precision)
+        self.model, self.device = self.runner.model, self.runner.device
 
     def out_size(self,
         width, height, # of the frames that come in
         scale=None, # ratio; None: the model's own
         size=None # exact (width, height) instead
     ): # (width, height) of the frames that go out
-        "What size comes out."
+        "The size of the result. TSRError if there is none."
         if scale is not None and size is not None: raise TSRError('give a scale or a size, not both')
         if scale is not None and not 0 < scale < math.inf: raise TSRError(f'a scale of {scale} cannot be: give a ratio above 0')
         if size is None: size = tuple(int(n * (self.model.scale if scale is None else scale)) for n in (width, height))
         if min(size) < 1: raise TSRError(f'a size of {size[0]}x{size[1]} is too small')
         return tuple(size)
+
+    def _passes(self, width, height, out): # how often the model has to enlarge
+        if isinstance(self.model, Interpolation): return 0 # it makes any size at once
+        if self.model.scale <= 1: return 1
+        return max(0, math.ceil(math.log(max(out[0] / width, out[1] / height)) / math.log(self.model.scale) - 1e-9))
 
     def frames(self,
         frames, # iterable of uint8 (h, w, 3) RGB, all of one size
@@ -248,85 +373,57 @@ class Upscaler:
         first = next(frames, None)
         if first is None: return
         height, width = first.shape[:2]
-        out = self.out_size(width, height, scale, size)
-        stream = (to_float(f) for f in self.checked(first, frames))
-        if isinstance(self.model, Interpolation): passes = 0
-        else: passes = max(0, int(np.ceil(np.log(max(out[0] / width, out[1] / height)) / np.log(self.model.scale) - 1e-9)))
-        fits = False
-        for _ in range(passes):
-            at_once, pixels = (self.crew, self.pixels / 5) if self.crew > 1 and width * height <= self.pixels else (1, self.pixels) # side by side, each holds less
-            width, height = (int(n * self.model.scale) for n in (width, height))
-            fits = (width, height) == out
-            stream = self.enlarge(stream, fits, at_once, pixels)
-        yield from (x.movedim(0, -1).numpy() for x in stream) if fits else (to_bytes(self.fit(x.to(self.device), out)) for x in stream)
+        out, fits = self.out_size(width, height, scale, size), False
+        stream = (to_float(f) for f in _same_shape(first, frames))
+        for _ in range(self._passes(width, height, out)):
+            large = tuple(int(n * self.model.scale) for n in (width, height))
+            stream = self.runner.stream(stream, width, height, fits := large == out)
+            width, height = large
+        yield from (x.movedim(0, -1).numpy() for x in stream) if fits else (to_bytes(self._resize(x.to(self.device), out)) for x in stream)
 
-    def checked(self, first, frames):
-        "The frames again, all as the first one."
-        yield first
-        for i, f in enumerate(frames, 1):
-            if f.shape != first.shape or f.dtype != np.uint8: raise TSRError(f'frame {i} is {f.dtype} {f.shape}, the first one was {first.dtype} {first.shape}')
-            yield f
-
-    def enlarge(self, stream, as_bytes, at_once, pixels):
-        "One pass through the network; floats (C, h, w) in, floats or bytes (C, s*h, s*w) out."
-        windows = stream_windows(stream, self.model.frames_back, self.model.frames_forward)
-        batches = iter(lambda: list(islice(windows, self.batch)), [])
-        draw = partial(self.draw, as_bytes=as_bytes, pixels=pixels)
-        if at_once == 1: yield from chain.from_iterable(map(draw, batches)); return
-        with thread_pool(at_once) as pool: yield from chain.from_iterable(ordered_map(draw, batches, pool, at_once))
-
-    @torch.inference_mode()
-    def draw(self, batch, as_bytes=False, pixels=None):
-        "Large frames (B, C, s*h, s*w) of a list of windows, tile by tile where they do not fit the memory."
-        finish = (lambda x: torch.from_numpy(to_bytes(x)).movedim(-1, 1)) if as_bytes else torch.Tensor.cpu
-        (h, w), s, large = batch[0][0].shape[-2:], self.model.scale, None
-        gather, paint = split_model(self.model)
-        whole = gather(torch.stack([x for window in batch for x in window]).unflatten(0, (len(batch), -1)).to(self.device)) # (B, ..., h, w)
-        cut = tiles(h, w, self.reach, (pixels or self.pixels) / len(batch))
-        for (rows, seen_rows), (columns, seen_columns) in cut:
-            part = whole[..., seen_rows, seen_columns]
-            made = paint(part)
-            if made.shape[-1] != int(s * part.shape[-1]): raise TSRError(f'{type(self.model).__name__}: its frames are smaller than {s} times what goes in; build it with padding="same"')
-            if len(cut) == 1: return finish(made)
-            own = [slice(s * (own.start - seen.start), s * (own.stop - seen.start)) for own, seen in ((rows, seen_rows), (columns, seen_columns))]
-            made = finish(made[..., own[0], own[1]])
-            if large is None: large = made.new_empty(len(batch), s * h, s * w, 3).movedim(-1, 1) # channels last in memory
-            large[..., s * rows.start:s * rows.stop, s * columns.start:s * columns.stop] = made
-        return large
-
-    def fit(self, x, out):
-        "Exactly the size that was asked for."
+    def _resize(self, x, out): # to exactly the size that was asked for
         if x.shape[-1] == out[0] and x.shape[-2] == out[1]: return x
         return resize(x, out[::-1], self.model.kernel if isinstance(self.model, Interpolation) else 'lanczos3')
 
     def video(self,
         src, # path of a video
-        dst, # path of the result; appears only when it is whole
+        dst, # path of the result; appears only when it is complete
         scale=None, size=None, # as in `frames`
         compare=False, # put bicubic at the left and the result at the right of each frame
         start=0, duration=None, # part of the video, seconds
         progress=True, # show a bar
         **options # of `write_frames`: crf, preset, lossless
     ): # dict: frames, seconds, fps, width, height
-        "Upscale a file: its timing, sound and subtitles come along."
+        "Upscale a file; timing, sound and subtitles are kept."
         info = probe(src)
         size = self.out_size(info.width, info.height, scale, size)
         length = info.duration - start if duration is None else min(duration, info.duration - start)
-        times, begun = deque(), time.perf_counter()
+        begun = time.perf_counter()
+        with closing(prefetch(self._video_frames(src, size, compare, start, duration))) as ready, \
+             tqdm(total=round(length * info.fps), unit='frame', desc=Path(src).name, disable=not progress) as bar:
+            count = write_frames(dst, _counted(ready, bar), source=src, start=start, duration=duration, **options)
+        seconds = time.perf_counter() - begun
+        return dict(frames=count, seconds=seconds, fps=count / seconds, width=size[0], height=size[1])
+
+    def _video_frames(self, src, size, compare, start, duration): # iterator of `Frame`
+        times, lr = deque(), deque()
         def images():
             for frame in read_frames(src, start, duration):
                 times.append(frame.time)
                 yield frame.image
-        def upscaled():
-            small = deque()
-            source = tee_into(prefetch(images()), small) if compare else prefetch(images())
-            for image in self.frames(source, size=size):
-                yield Frame(side_by_side(small.popleft(), image) if compare else image, times.popleft())
-        with closing(prefetch(upscaled())) as ready, tqdm(total=round(length * info.fps), unit='frame', desc=Path(src).name, disable=not progress) as bar:
-            def counted():
-                for frame in ready:
-                    yield frame
-                    bar.update()
-            count = write_frames(dst, counted(), source=src, start=start, duration=duration, **options)
-        seconds = time.perf_counter() - begun
-        return dict(frames=count, seconds=seconds, fps=count / seconds, width=size[0], height=size[1])
+        source = tee_into(prefetch(images()), lr) if compare else prefetch(images())
+        for image in self.frames(source, size=size):
+            yield Frame(side_by_side(lr.popleft(), image) if compare else image, times.popleft())
+
+def _same_shape(first, frames):
+    "The frames again; TSRError at one that is not like the first."
+    yield first
+    for i, f in enumerate(frames, 1):
+        if f.shape != first.shape or f.dtype != np.uint8: raise TSRError(f'frame {i} is {f.dtype} {f.shape}, the first one was {first.dtype} {first.shape}')
+        yield f
+
+def _counted(items, bar):
+    "The items again, each counted by a progress bar when it has been used."
+    for item in items:
+        yield item
+        bar.update()

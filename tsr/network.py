@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .core import TSRError
-from .motion import align_neighbours
+from .model import MODELS, SRModel, _whole_scale
+from .motion import align_neighbours, window_flow
 
 # %% ../nbs/07_network.ipynb #1c3520df
 class ResidualBlock(nn.Module):
@@ -28,8 +28,8 @@ class ResidualBlock(nn.Module):
 
 # %% ../nbs/07_network.ipynb #923af1e4
 def bicubic_kernel(
-    scale # a whole number
-): # (s*s, 5, 5): for each large pixel of a small one, row by row, the weights of the small pixels around
+    scale # s, a whole number
+): # (s*s, 5, 5): for each HR pixel of an LR pixel, row by row, the weights of the LR pixels around
     "Bicubic interpolation as a convolution."
     impulse = torch.zeros(1, 1, 5, 5, dtype=torch.float64)
     impulse[..., 2, 2] = 1
@@ -37,13 +37,13 @@ def bicubic_kernel(
 
 # %% ../nbs/07_network.ipynb #bfc6ca95
 class UpsampleHead(nn.Conv2d):
-    "The large pixels of each small one: a convolution of the features, added to bicubic interpolation of the frame."
+    "The HR pixels of each LR pixel: a convolution of the features, added to bicubic interpolation of the frame."
     def __init__(self,
         features, # channels in
-        scale # a whole number
+        scale # s, a whole number
     ):
         super().__init__(features, 3 * scale**2, 3, padding=1)
-        nn.init.zeros_(self.weight), nn.init.zeros_(self.bias) # begins as bicubic, exactly
+        nn.init.zeros_(self.weight), nn.init.zeros_(self.bias) # starts as bicubic interpolation, exactly
         taps = torch.einsum('pyx,cd->pcdyx', bicubic_kernel(scale), torch.eye(3)).flatten(0, 1)
         self.register_buffer('taps', taps, persistent=False) # (s*s*C, C, 5, 5)
         self.register_buffer('order', torch.arange(3 * scale**2).view(3, -1).T.flatten(), persistent=False)
@@ -53,64 +53,60 @@ class UpsampleHead(nn.Conv2d):
         frame # (B, C, h, w)
     ): # (B, s*s*C, h, w), colour innermost
         detail = F.conv2d(features, self.weight[self.order], self.bias[self.order], padding=1)
-        return self.picture(frame).add_(detail)
+        return self.bicubic(frame).add_(detail)
 
-    def picture(self, frame):
-        "Bicubic alone, in float32 also where the network is trained in less."
+    def bicubic(self, frame):
+        "The interpolation alone, in float32 even where the network runs in less."
         with torch.autocast(frame.device.type, enabled=False): return F.conv2d(F.pad(frame.float(), (2,) * 4, mode='replicate'), self.taps)
 
 def pixel_shuffle(
     x, # (B, s*s*C, h, w), colour innermost
     scale # s
 ): # (B, C, s*h, s*w), channels last in memory
-    "Put the large pixels of each small one where they belong."
+    "Move channels to the HR pixels of each LR pixel."
     b, c, h, w = x.shape
     rows = x.permute(0, 2, 3, 1).reshape(b, h, w, scale, c // scale).transpose(2, 3) # (B, h, s, w, s*C)
     return rows.reshape(b, h * scale, w * scale, c // scale**2).permute(0, 3, 1, 2)
 
 # %% ../nbs/07_network.ipynb #e78185aa
-class TSRNet(nn.Module):
-    "Stacked frames -> residual blocks at low resolution -> pixel shuffle, added to bicubic."
+@MODELS.register
+class TSRNet(SRModel):
+    "Stacked frames -> residual blocks at low resolution -> pixel shuffle, added to bicubic interpolation."
+    precisions = ('float32', 'bfloat16')
     def __init__(self,
-        frames_back=1, # neighbours before the middle frame
-        frames_forward=1, # neighbours after it
+        frames_back=1, # frames before the one that is enlarged
+        frames_forward=1, # frames after it
         scale=2, # a whole number
         features=16, # channels of the body
         blocks=6, # residual blocks
         leak=.1 # slope of the activations below zero
     ):
-        super().__init__()
-        if scale != int(scale): raise TSRError(f'scale={scale}: TSRNet enlarges by whole numbers; Upscaler resizes its result to any size')
-        self.args = dict(frames_back=frames_back, frames_forward=frames_forward, scale=int(scale), features=features, blocks=blocks, leak=leak)
-        self.frames_back, self.frames_forward, self.scale, self.leak = frames_back, frames_forward, int(scale), leak
-        self.head = nn.Conv2d(self.gather(torch.zeros(1, frames_back + 1 + frames_forward, 3, 1, 1)).shape[1], features, 3, padding=1)
+        super().__init__(_whole_scale(scale, type(self).__name__), frames_back, frames_forward)
+        self.leak = leak
+        self.head = nn.Conv2d(self.align_channels, features, 3, padding=1)
         self.body = nn.Sequential(*[ResidualBlock(features, leak) for _ in range(blocks)])
         self.tail = UpsampleHead(features, self.scale)
 
     @property
-    def own(self): return slice(3 * self.frames_back, 3 * self.frames_back + 3) # the channels of the middle frame in what is gathered
+    def halo(self): return 2 * len(self.body) + 2 # one pixel for each 3x3 convolution
 
-    def gather(self,
-        window # (B, T, C, h, w) in [0, 1]
-    ): # (B, channels, h, w)
-        "What the first convolution sees."
-        return window.flatten(1, 2)
+    @property
+    def memory_per_pixel(self): return 4 * max(self.head.out_channels, 3 * self.scale**2)
 
-    def paint(self,
-        seen # (B, channels, h, w), from `gather`, or the same part of all of them
-    ): # (B, C, s*h, s*w)
-        "The rest, for which no frame must be whole."
-        x = F.leaky_relu_(self.head(seen), self.leak) # (B, features, h, w)
-        return pixel_shuffle(self.tail(self.body(x), seen[:, self.own]), self.scale)
-
-    def forward(self, window): return self.paint(self.gather(window)) # (B, T, C, h, w) -> (B, C, s*h, s*w)
+    def reconstruct(self, x): # (B, C', h, w) -> (B, C, s*h, s*w)
+        features = F.leaky_relu_(self.head(x), self.leak) # (B, features, h, w)
+        return pixel_shuffle(self.tail(self.body(features), x[:, self.center_channels]), self.scale)
 
 # %% ../nbs/07_network.ipynb #c27ff6be
+@MODELS.register
 class AlignedNet(TSRNet):
-    "`TSRNet` whose neighbours are looked at along the motion, where the large pixels will be."
-    own = slice(3) # the middle frame comes first
-    onnx_input = 'seen' # the search for motion is no network
+    "`TSRNet` whose neighbours are sampled along the optical flow, at the positions of the HR pixels."
+    center_channels = slice(3) # the frame itself comes first
+    onnx_input = 'features' # the flow search is no network
 
-    def gather(self, window):
-        shown = align_neighbours(window, self.frames_back, self.scale).mul_(4) # what differs is small
-        return torch.cat((window[:, self.frames_back], shown.to(window.dtype)), 1)
+    @property
+    def align_channels(self): return 3 + (self.num_frames - 1) * self.scale**2
+
+    def align(self, window, flow=window_flow):
+        neighbours = align_neighbours(window, self.frames_back, self.scale, flow).mul_(4) # the differences are small
+        return torch.cat((window[self.frames_back], neighbours.to(window)))

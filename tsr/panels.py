@@ -27,7 +27,7 @@ from .data import hr_size
 from .dataset import FrameSizes, probe_all
 from .evaluation import score_video
 from .inference import Upscaler, optimize_for_inference, pick_device, tee_into
-from .model import ARCHITECTURES, INTERPOLATIONS, Interpolation, bundled_models, load_model
+from .model import MODELS, INTERPOLATIONS, Interpolation, bundled_models, load_model
 from .resample import DOWNSCALES, resize, to_bytes, to_float
 from .runs import find_runs, run_status, watch
 from .training import TrainConfig, first_line
@@ -205,7 +205,7 @@ def misfit(config, sources, sizes): # str, '' if there is none
     for source, size in zip(sources, sizes):
         if config.patch > min(size.lr): return f'{source.path}: its small side is {size.lr[0]}x{size.lr[1]}, less than patch={config.patch}'
     scale = float(sizes[0].scale)
-    if config.model in ARCHITECTURES or (own := load_model(config.model).scale) == scale: return ''
+    if config.model in MODELS or (own := load_model(config.model).scale) == scale: return ''
     return f'{config.model}: enlarges by {own:g}, the training asks for {scale:g}'
 
 def forecast(sources, sizes): # as '1 video, 24 frames of 512×288, 256×144 to 512×288'

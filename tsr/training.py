@@ -28,7 +28,7 @@ from .data import hr_size
 from .dataset import MultiVideoDataset, count_batches, load_batches, parse_downscales, probe_videos
 from .inference import tune_malloc
 from .losses import LOSSES, psnr, ssim
-from .model import ARCHITECTURES, Interpolation, WEIGHTS, create_model, load_model, model_info, save_model
+from .model import MODELS, Interpolation, WEIGHTS, create_model, load_model, model_info, save_model
 from .optimizers import OPTIMIZERS
 from .resample import to_float
 from .runs import Callback, FOLDER, Progress, center_crop, load_state, optimizer_tensors, restore_optimizer, save_state
@@ -296,7 +296,7 @@ class TrainingSetup:
         "A fresh model, or the one to uptrain, which brings its own frames and scale along."
         c = self.config
         scale = float(hr_size(2**12, 2**12, c.scale, c.low_res, c.high_res)[1])
-        if c.model in ARCHITECTURES: return create_model(c.model, **dict(frames_back=c.frames_back, frames_forward=c.frames_forward, scale=scale) | c.model_args)
+        if c.model in MODELS: return create_model(c.model, **dict(frames_back=c.frames_back, frames_forward=c.frames_forward, scale=scale) | c.model_args)
         model = load_model(c.model)
         if not any(p.requires_grad for p in model.parameters()): raise TSRError(f'{c.model}: has no weights to train')
         if model.scale != scale: raise TSRError(f'{c.model}: enlarges by {model.scale}, the training asks for {scale:g}')

@@ -28,7 +28,7 @@ from tqdm import tqdm
 from .core import TSRError, atomic_write, cache_dir
 from .data import VIDEO_SUFFIXES
 from .losses import LOSSES
-from .model import ARCHITECTURES, bundled_models
+from .model import MODELS, bundled_models
 from .optimizers import OPTIMIZERS
 from .resample import DOWNSCALES, resize, to_bytes, to_float
 from .training import PRECISIONS, SCHEDULES, TrainConfig, first_line
@@ -270,7 +270,7 @@ class FormControls:
     ):
         self.fields = {f.name: f for f in fields(TrainConfig)}
         self.controls = c = {name: control(f) for name, f in self.fields.items()}
-        c['model'] = W.Dropdown(options=[*((f'new: {a}', a) for a in ARCHITECTURES), *((f'uptrain: {m}', m) for m in models)], value=TrainConfig().model)
+        c['model'] = W.Dropdown(options=[*((f'new: {a}', a) for a in MODELS), *((f'uptrain: {m}', m) for m in models)], value=TrainConfig().model)
         c['downscale'] = W.Combobox(value=c['downscale'].value, options=[*DOWNSCALES, 'h264', 'h264-23', 'area:2+h264:1'])
         self.sizing = W.ToggleButtons(options=[("the videos' own", 'own'), ('so many lines', 'lines')], tooltips=['each video at its own size, its small side made by the scale', 'as in the report: every video is brought to the same number of lines'])
         self.budget = W.ToggleButtons(options=['epochs', 'steps', 'minutes'], tooltips=[self.fields[k].metadata['help'] for k in ('epochs', 'steps', 'minutes')])
@@ -296,7 +296,7 @@ class ConfigForm(FormControls):
         for k, shown in dict(scale=not lines, low_res=lines, high_res=lines, **{k: self.budget.value == k for k in ('epochs', 'steps', 'minutes')}).items(): self.rows[k].layout.display = '' if shown else 'none'
         for k, usual in (('steps', '1000'), ('minutes', '10')):
             if self.budget.value == k and not c[k].value: c[k].value = usual
-        for k in self.groups['model']: c[k].disabled = c['model'].value not in ARCHITECTURES # a model to uptrain brings its own along
+        for k in self.groups['model']: c[k].disabled = c['model'].value not in MODELS # a model to uptrain brings its own along
         low, high = c['low_res'].value, c['high_res'].value
         self.ratio.value = note(f'{low} to {high} lines: a scale of {high / low:.4g}' if lines else 'the large side is the video as it is, the small side is made of it')
         if not self.quiet: self.changed()
