@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 
 sys.path.insert(0, str(Path(__file__).parent))
 from variants import collapse # the import makes the names of variants architectures
+from tsr.data import evenly_spaced
 from tsr.dataset import MultiVideoDataset, probe_videos
 from tsr.losses import score_frame
 from tsr.model import load_model, save_model, summary
@@ -83,7 +84,7 @@ def luma(
 ): # dict of means
     "The scores of the report."
     data = MultiVideoDataset(videos, model.frames_back, model.frames_forward, segment=1)
-    picked = np.linspace(0, len(data) - 1, FRAMES).round().astype(int).tolist()
+    picked = evenly_spaced(len(data), FRAMES)
     scores = [score_frame(model(window[None]), truth[None], metrics=('psnr_y', 'ssim_y')) for window, truth in (center_pair(*data[i]) for i in picked)]
     return {k: round(float(np.mean([s[k] for s in scores])), 5) for k in scores[0]}
 

@@ -24,6 +24,7 @@ from benchmark import RESULTS, machine, originals
 from explore import center_pair, train
 from tsr.resample import to_float
 from tsr.samples import clips
+from tsr.data import evenly_spaced
 from tsr.dataset import MultiVideoDataset
 from tsr.losses import Charbonnier, score_frame
 from tsr.model import MODELS, Interpolation, TSRCNN, create_model, load_model, load_original
@@ -42,8 +43,6 @@ def published(args):
             network, videos, optimizer, loss = re.search(r'(small|large)_360_720_(\d+)videos_(\w+)opt_(\w+?)(?:Loss)?loss', row.model).groups()
             rows.append(dict(table=table, network=network, optimizer=optimizer, loss=loss, videos=int(videos), psnr=row.average_psnr, ssim=row.average_ssim, qm=row.average_qm, score=row.score))
     return pd.DataFrame(rows)
-
-def pick(n, count): return np.unique(np.linspace(0, n - 1, count).round().astype(int)).tolist() # so many of n, evenly
 
 def with_bicubic(window, truth): return window, truth, decibels(load_model('bicubic')(window[None, 1:2]), truth[None], 8) # what is scored, and bicubic's score
 
@@ -196,7 +195,7 @@ def residual(args):
     "The curve of each recipe on clips that are held back from all."
     (videos, _), (held, _) = split_videos(clips('train'), .2)
     data = MultiVideoDataset(held, segment=1)
-    scored, rows = [with_bicubic(*center_pair(*data[i])) for i in pick(len(data), 4)], []
+    scored, rows = [with_bicubic(*center_pair(*data[i])) for i in evenly_spaced(len(data), 4)], []
     for name, changes in tqdm(RECIPES.items(), 'recipes'):
         curve = Curve(scored, {10, 30, 100, args.steps})
         train(videos, changes, [curve], steps=args.steps, seed=0)

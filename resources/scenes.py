@@ -14,7 +14,7 @@ import torch
 
 from tsr.data import find_videos
 from tsr.resample import to_bytes
-from tsr.samples import SCENES, TEST_SCENES, TRAIN_SCENES, camera, look, photo_size, render_scene, view
+from tsr.samples import SCENES, TEST_SCENES, TRAIN_SCENES, camera_path, photo_size, render_scene, render_view, sample_image
 from tsr.dataset import probe_source
 from tsr.core import TSRError
 from tsr.video import write_frames
@@ -50,8 +50,8 @@ def photograph(path): # float tensor (3, H, W)
 
 def pan(picture, t, seed, size, zoom):
     "What a camera sees that moves without turning: as much of the picture as there is."
-    (H, W), (h, w), (x, y, *_) = picture.shape[-2:], size, camera(t, seed)
-    return view(picture, (W / 2 + x * (W - zoom * w) / 2, H / 2 + y * (H - zoom * h) / 2), zoom, 0, size)
+    (H, W), (h, w), (x, y, *_) = picture.shape[-2:], size, camera_path(t, seed)
+    return sample_image(picture, (W / 2 + x * (W - zoom * w) / 2, H / 2 + y * (H - zoom * h) / 2), zoom, 0, size)
 
 def frames(
     row, # dict of text, of a table
@@ -66,7 +66,7 @@ def frames(
     left, top, right, bottom = (int(row[k]) for k in ('left', 'top', 'right', 'bottom'))
     piece = photograph(Path(photos)/row['source'])[:, top:bottom, left:right]
     for i in range(n):
-        yield to_bytes(pan(piece, i / FPS, seed, (h, w), float(row['zoom'])) if row['zoom'] else look(piece, i / FPS, seed, (h, w)))
+        yield to_bytes(pan(piece, i / FPS, seed, (h, w), float(row['zoom'])) if row['zoom'] else render_view(piece, i / FPS, seed, (h, w)))
 
 def make(
     table, # path of a .csv file

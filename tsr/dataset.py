@@ -372,7 +372,7 @@ class SegmentStore:
         source, # `VideoSource`
         span, # numbers of the first frame, and of the one after the last
         sizes, # `FrameSizes`
-        downscale # a name in `DOWNSCALES`, 'h264-CRF', or 'h264' for a CRF that depends on the segment
+        downscale # a name in `DEGRADATIONS`, 'h264-CRF', or 'h264' for a CRF that depends on the segment
     ): # HR and LR `FrameFile`; list of the frames that begin a scene
         "Open a segment; decode it first where it is missing or incomplete. Raises `TSRError` if there is no room for it."
         paths = _segment_paths(self.cache.root, self.version, source.sha256, source.name, span, sizes.text, downscale)

@@ -28,7 +28,7 @@ from .dataset import FrameSizes, probe_all
 from .evaluation import score_video
 from .inference import Upscaler, optimize_for_inference, pick_device, tee_into
 from .model import MODELS, INTERPOLATIONS, Interpolation, bundled_models, load_model
-from .resample import DOWNSCALES, resize, to_bytes, to_float
+from .resample import DEGRADATIONS, resize, to_bytes, to_float
 from .runs import find_runs, run_status, watch
 from .training import TrainConfig, first_line
 from .video import PRESETS, frame_times, probe, read_frames
@@ -612,7 +612,7 @@ class UpscaleControls(Panel):
         self.crf, self.preset = W.IntSlider(value=18, min=0, max=51, **typed), W.Dropdown(options=PRESETS, value='medium')
         self.lossless, self.overwrite = (W.Checkbox(indent=False, description=d) for d in ('lossless', 'replace it'))
         self.begin, self.duration = (W.BoundedFloatText(min=0, max=1e6) for _ in range(2))
-        self.lines, self.downscale, self.every = W.Dropdown(options=[OWN]), W.Dropdown(options=[*DOWNSCALES, 'h264-23']), W.BoundedIntText(value=1, min=1, max=1000)
+        self.lines, self.downscale, self.every = W.Dropdown(options=[OWN]), W.Dropdown(options=[*DEGRADATIONS, 'h264-23']), W.BoundedIntText(value=1, min=1, max=1000)
         self.summary, self.about = W.HTML(), W.HTML()
         self.rows = {k: labelled(name, getattr(self, k), help, unit, wide) for k, (name, help, unit, wide) in ASKED.items()}
 

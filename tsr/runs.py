@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['FOLDER', 'save_state', 'load_state', 'optimizer_tensors', 'restore_optimizer', 'Callback', 'Progress', 'Log',
-           'Batches', 'Status', 'StopFile', 'center_crop', 'worst_corner', 'captioned', 'Snapshot', 'Preview',
-           'is_alive', 'run_status', 'watch', 'find_runs']
+           'Batches', 'Status', 'StopFile', 'worst_corner', 'captioned', 'Snapshot', 'Preview', 'is_alive',
+           'run_status', 'watch', 'find_runs']
 
 # %% ../nbs/26_runs.ipynb #cd0507e1
 import csv, json, os, time
@@ -27,7 +27,7 @@ from .core import TSRError, atomic_write, write_json, write_table
 from .dataset import manifest
 from .losses import psnr
 from .model import Interpolation
-from .resample import to_bytes
+from .resample import center_crop, to_bytes
 
 # %% ../nbs/26_runs.ipynb #069f7427
 def save_state(
@@ -150,14 +150,6 @@ class StopFile(Callback):
     on_load = on_batch
 
 # %% ../nbs/26_runs.ipynb #284ce20e
-def center_crop(
-    truth, # (B, C, H, W)
-    size # (height, width), no larger
-): # (B, C, height, width)
-    "The middle of a picture."
-    y, x = ((n - m) // 2 for n, m in zip(truth.shape[-2:], size))
-    return truth[..., y:y + size[0], x:x + size[1]]
-
 def worst_corner(
     guess, truth, # (1, C, H, W)
     size # (height, width) of the piece

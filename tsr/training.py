@@ -24,14 +24,14 @@ from safetensors import SafetensorError
 from torch.optim.swa_utils import AveragedModel
 
 from .core import TSRError
-from .data import hr_size
+from .data import evenly_spaced, hr_size
 from .dataset import MultiVideoDataset, count_batches, load_batches, parse_downscales, probe_videos
 from .inference import tune_malloc
-from .losses import LOSSES, psnr, ssim
+from .losses import LOSSES, psnr, quantize, ssim
 from .model import MODELS, Interpolation, WEIGHTS, create_model, load_model, model_info, save_model
 from .optimizers import OPTIMIZERS
-from .resample import to_float
-from .runs import Callback, FOLDER, Progress, center_crop, load_state, optimizer_tensors, restore_optimizer, save_state
+from .resample import center_crop, to_float
+from .runs import Callback, FOLDER, Progress, load_state, optimizer_tensors, restore_optimizer, save_state
 
 # %% ../nbs/04_training.ipynb #9f0c5c01
 SCHEDULES = ('constant', 'cosine')
@@ -161,7 +161,7 @@ class Validator:
         device='cpu' # where the model runs
     ):
         self.data, self.loss, self.device = data, loss, device
-        self.indices = np.unique(np.linspace(0, len(data) - 1, min(frames, len(data))).round().astype(int)).tolist()
+        self.indices = evenly_spaced(len(data), frames)
         self.bicubic = Interpolation('bicubic', float(data.scale))
         self.baseline = {} # index: (PSNR, SSIM) of bicubic
 
@@ -174,7 +174,7 @@ class Validator:
         window, truth = (x[None].to(self.device) for x in self.data[i])
         out = model(window)
         truth = center_crop(truth, out.shape[-2:])
-        score = lambda x: [m(x.clamp(0, 1).mul(255).round().div(255), truth, crop=8).item() for m in (psnr, ssim)]
+        score = lambda x: [m(quantize(x), truth, crop=8).item() for m in (psnr, ssim)]
         if i not in self.baseline: self.baseline[i] = score(center_crop(self.bicubic(window[:, self.data.frames_back:][:, :1]), out.shape[-2:]))
         (p, s), (p0, s0) = score(out), self.baseline[i]
         return dict(loss=self.loss(out, truth).item(), psnr=p, ssim=s, gain_psnr=p - p0, gain_ssim=s - s0)

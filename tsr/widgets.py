@@ -30,7 +30,7 @@ from .data import VIDEO_SUFFIXES
 from .losses import LOSSES
 from .model import MODELS, bundled_models
 from .optimizers import OPTIMIZERS
-from .resample import DOWNSCALES, resize, to_bytes, to_float
+from .resample import DEGRADATIONS, resize, to_bytes, to_float
 from .training import PRECISIONS, SCHEDULES, TrainConfig, first_line
 from .video import probe
 
@@ -271,7 +271,7 @@ class FormControls:
         self.fields = {f.name: f for f in fields(TrainConfig)}
         self.controls = c = {name: control(f) for name, f in self.fields.items()}
         c['model'] = W.Dropdown(options=[*((f'new: {a}', a) for a in MODELS), *((f'uptrain: {m}', m) for m in models)], value=TrainConfig().model)
-        c['downscale'] = W.Combobox(value=c['downscale'].value, options=[*DOWNSCALES, 'h264', 'h264-23', 'area:2+h264:1'])
+        c['downscale'] = W.Combobox(value=c['downscale'].value, options=[*DEGRADATIONS, 'h264', 'h264-23', 'area:2+h264:1'])
         self.sizing = W.ToggleButtons(options=[("the videos' own", 'own'), ('so many lines', 'lines')], tooltips=['each video at its own size, its small side made by the scale', 'as in the report: every video is brought to the same number of lines'])
         self.budget = W.ToggleButtons(options=['epochs', 'steps', 'minutes'], tooltips=[self.fields[k].metadata['help'] for k in ('epochs', 'steps', 'minutes')])
         self.ratio = W.HTML()
