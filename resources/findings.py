@@ -29,8 +29,7 @@ from tsr.dataset import MultiVideoDataset
 from tsr.losses import Charbonnier, score_frame
 from tsr.model import MODELS, Interpolation, TSRCNN, create_model, load_model, load_original
 from tsr.optimizers import OPTIMIZERS
-from tsr.runs import Callback
-from tsr.training import TrainConfig, git_commit, learning_rate, split_videos
+from tsr.training import TrainConfig, git_commit, scheduled_learning_rate, split_videos
 
 STEPS = dict(leak=600, residual=200) # of each training, if no other number is asked for
 TABLES = 'results1', 'results2', 'results3', 'resultsQHD', 'resultsFHD', 'resultsCustom'
@@ -71,7 +70,7 @@ def learn(
     config, rng, net = TrainConfig(), np.random.default_rng(seed), create_model('TSRNet', features=8, blocks=3)
     optimizer = OPTIMIZERS[config.optimizer](net.parameters())
     for step in range(steps):
-        for group in optimizer.param_groups: group['lr'] = learning_rate(config, step, step / steps)
+        for group in optimizer.param_groups: group['lr'] = scheduled_learning_rate(config, step, step / steps)
         items = rng.choice(frames, 8) * data.patches_per_window + rng.integers(data.patches_per_window, size=8)
         window, truth = map(to_float, data.__getitems__(items.tolist()))
         optimizer.zero_grad()
@@ -183,13 +182,13 @@ RECIPES = { # name: fields of `TrainConfig`
     'TSRNet, our recipe': dict(model='TSRNet'),
 }
 
-class Curve(Callback):
+class Curve:
     "Gain over bicubic of the model as it would be saved, at a few steps."
     def __init__(self, scored, steps): self.scored, self.steps, self.points = scored, steps, {}
     def note(self, trainer): self.points[trainer.step] = gain(trainer.model.eval(), self.scored); trainer.net.train()
-    def on_start(self, trainer): self.note(trainer)
-    def on_batch(self, trainer):
-        if trainer.phase == 'train' and trainer.step in self.steps: self.note(trainer)
+    def before_fit(self, trainer): self.note(trainer)
+    def after_batch(self, trainer):
+        if trainer.step in self.steps: self.note(trainer)
 
 def residual(args):
     "The curve of each recipe on clips that are held back from all."

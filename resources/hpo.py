@@ -15,7 +15,6 @@ from explore import luma, train
 from tsr.dataset import probe_videos
 from tsr.model import load_model
 from tsr.core import atomic_write, write_json
-from tsr.runs import Callback
 from tsr.training import TrainConfig, git_commit, split_videos
 from tsr.core import TSRError
 
@@ -23,12 +22,12 @@ RESULTS = Path(__file__).parent/'results'
 SHAPES = {'8x3': (8, 3), '8x2': (8, 2), '12x1': (12, 1), '16x1': (16, 1), '4x8': (4, 8)} # features x blocks: 0.6 to 1.8 GMAC
 DEFAULTS = dict(shape='8x3', learning_rate=TrainConfig.learning_rate, patch=TrainConfig.patch, batch_size=TrainConfig.batch_size) # the first trial
 
-class Prune(Callback):
+class Prune:
     "Tells Optuna how it stands at half time, and gives up when told to."
     def __init__(self, trial, score): self.trial, self.score = trial, score
 
-    def on_batch(self, trainer):
-        if trainer.phase != 'train' or trainer.step != trainer.config.steps // 2: return
+    def after_batch(self, trainer):
+        if trainer.step != trainer.config.steps // 2: return
         self.trial.report(self.score(trainer.model), 1)
         if self.trial.should_prune(): raise optuna.TrialPruned()
 

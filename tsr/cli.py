@@ -287,7 +287,7 @@ def train(
     trainer = MultiTrainer(_find_inputs(videos), TrainConfig(**config), out, callbacks)
     history = trainer.train(resume)
     if not trainer.main: return
-    if trainer.stopping:
+    if trainer.phase == 'stopped':
         typer.echo(f'stopped after step {trainer.step}; the same command with --resume continues')
         raise typer.Exit(130)
     if len(history):

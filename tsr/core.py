@@ -120,13 +120,14 @@ def write_table(
 # %% ../nbs/20_core.ipynb #c0de0a07
 @contextmanager
 def run_lock(
-    folder # path; made if it is missing
+    folder, # path; made if it is missing
+    timeout=0. # seconds to wait for another holder
 ): # the lock is held within the `with` block
     "Hold the file `.lock` of a folder; raises `TSRError` if another process, or another part of this one, holds it."
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (lock := FileLock(folder/'.lock', thread_local=False)).acquire(timeout=0)
+        (lock := FileLock(folder/'.lock', thread_local=False)).acquire(timeout=timeout)
     except Timeout: raise TSRError(f'{folder}: in use by another run; wait until it ends, or choose another folder') from None
     except NotImplementedError: # some network file systems have no locks
         warnings.warn(f'{folder}: this file system has no locks; make sure that only one run uses the folder')
