@@ -111,21 +111,27 @@ def _upscale_sample(model, device, precision, **options):
     typer.echo(f'low resolution: {lr}\nupscaled: {sr}\nground truth: {hr}')
 
 # %% ../nbs/30_cli.ipynb #c11e0006
-def _is_result(path, stems):
-    "Whether `path` is called as the result of a video whose name is in `stems`."
+_ENCODER = 'tsr upscale' # the tag by which results are recognised
+
+def _is_result(path, stems, read_tag):
+    "Whether a file bears the name of a result whose source is there, or the tag that `tsr upscale` writes."
     found = re.fullmatch(r'(.+)_tsr_\d+p', path.stem)
-    return bool(found) and found[1] in stems
+    if found and found[1] in stems: return True
+    try: return read_tag and probe(path).encoder == _ENCODER
+    except TSRError: return False # whoever uses the file says why it is broken
 
 def _find_inputs(
-    videos # list of paths: files and folders
+    videos, # list of paths: files and folders
+    read_tags=True # look into each file, not only at its name
 ): # list of `Path`, no file twice
-    "The videos that are meant. Results of earlier runs are left out, which one line says."
+    "The videos that are meant. Beside other videos, results of earlier runs are left out, which one line says."
     paths = list({p.resolve(): p for p in find_videos(videos)}.values())
+    if len(paths) == 1: return paths
     stems = {p.stem for p in paths}
-    results = [p for p in paths if _is_result(p, stems)]
-    if results:
-        some = f'{results[0]}: is a result of tsr' + (f', as are {len(results) - 1} more' if len(results) > 1 else '')
-        typer.echo(f'{some}; left out (to use it, name it alone)', err=True)
+    results = [p for p in paths if _is_result(p, stems, read_tags)]
+    if not results or len(results) == len(paths): return paths # nothing but results: they are meant
+    some = f'{results[0]}: is a result of tsr' + (f', as are {len(results) - 1} more' if len(results) > 1 else '')
+    typer.echo(f'{some}; left out (to use it, name it alone)', err=True)
     return [p for p in paths if p not in results]
 
 # %% ../nbs/30_cli.ipynb #9d659742
@@ -210,7 +216,7 @@ def upscale(
 ):
     "Enlarge videos. Timing, sound, subtitles and metadata are kept."
     options = dict(scale=scale, size=_parse_size(size), crf=crf, preset=preset, lossless=lossless,
-                   start=start, duration=duration, compare=compare)
+                   start=start, duration=duration, compare=compare, encoder=_ENCODER)
     keep_freed_memory()
     if not videos: return _upscale_sample(model, device, precision, **options)
     paths, upscaler = _find_inputs(videos), Upscaler(model, device, precision=precision)
@@ -284,7 +290,7 @@ def train(
     if mlflow:
         from tsr.tracking import MLflow  # only here: it takes a second to load
         callbacks.append(MLflow(mlflow))
-    trainer = MultiTrainer(_find_inputs(videos), TrainConfig(**config), out, callbacks)
+    trainer = MultiTrainer(_find_inputs(videos, read_tags=False), TrainConfig(**config), out, callbacks)
     history = trainer.train(resume)
     if not trainer.main: return
     if trainer.phase == 'stopped':
