@@ -61,6 +61,7 @@ class SRModel(nn.Module):
     onnx_input = 'window' # what an exported model takes: 'window' (5-d), 'features' (4-d, from `align`), None: no export
     precision = 'float32' # in which this one runs
 
+    @_recorded
     def __init__(self,
         scale=2, # s: HR pixels for each LR pixel along an axis
         frames_back=0, # frames of the window before the one that is enlarged
