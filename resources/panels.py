@@ -67,7 +67,7 @@ def option(page, name):
     label = page.locator(f'label:text-is("{name}")')
     return page.locator('.tsr-field:visible', has=label).locator('input, textarea, select').first
 
-def button(page, name): return page.locator('button:visible').filter(has_text=re.compile(rf'^\s*{name}$'))
+def button(page, name): return page.locator('button.widget-button:visible').filter(has_text=re.compile(rf'^\s*{name}$'))
 
 def fill(page, values):
     "Type into controls: dict of label and value."

@@ -15,13 +15,12 @@ from pathlib import Path
 from matplotlib.figure import Figure
 import numpy as np
 
-from .core import TSRError
+from .core import TSRError, first_line
 from .data import hr_size
 from .evaluation import score_video
 from .inference import Upscaler, optimize_for_inference, pick_device, tee_into
 from .model import INTERPOLATIONS, Interpolation, load_model
 from .resample import DEGRADATIONS, resize, to_bytes, to_float
-from .training import first_line
 from .video import PRESETS, frame_times, probe, read_frames
 from .widgets import BLUE, DrawThrottle, GREY, HEIGHTS, Part, ProgressBar, RED, RateMeter, StatusLine, VideoPicker
 from .widgets import W, as_image, card, compare, figure_png, file_url, grid, labelled, list_models, note, style_axes

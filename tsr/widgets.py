@@ -24,13 +24,11 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from PIL import Image
 from tqdm import tqdm
 
-from .core import TSRError, atomic_write, cache_dir
+from .core import TSRError, atomic_write, cache_dir, first_line
 from .data import VIDEO_SUFFIXES
-from .losses import LOSSES
 from .model import MODELS, bundled_models
-from .optimizers import OPTIMIZERS
 from .resample import DEGRADATIONS, resize, to_bytes, to_float
-from .training import PRECISIONS, SCHEDULES, TrainConfig, first_line
+from .training import TrainConfig, range_text
 from .video import probe
 
 # %% ../nbs/29_widgets.ipynb #52f7cd7e
@@ -338,9 +336,13 @@ def choices(
     name # of a field of `TrainConfig`
 ): # list of names, empty if the field is free
     "What can be chosen for a field, registered entries included."
-    known = dict(model=MODELS, optimizer=OPTIMIZERS, loss=LOSSES, schedule=SCHEDULES, precision=PRECISIONS,
-                 downscale=(*DEGRADATIONS, 'h264', 'h264-23', 'area:2+h264:1'))
-    return list(known.get(name, ()))
+    field = next(f for f in fields(TrainConfig) if f.name == name)
+    own = dict(model=MODELS, downscale=(*DEGRADATIONS, 'h264', 'h264-23', 'area:2+h264:1')) # others are possible, too
+    return list(own.get(name) or field.metadata.get('choices', ()))
+
+def _tooltip(field): # what the field does, and its range
+    limits = range_text(field.metadata)
+    return field.metadata.get('help', '') + f' ({limits})' * bool(limits)
 
 # %% ../nbs/29_widgets.ipynb #766b01f0
 def _types(field): return get_args(field.type) or (field.type,)
@@ -371,7 +373,7 @@ class FieldControl:
     ):
         self.field, self.widget = field, widget or _make_control(field)
         label = LABELS.get(field.name, field.name.replace('_', ' ').capitalize())
-        self.row = labelled(label, self.widget, field.metadata.get('help', ''), wide)
+        self.row = labelled(label, self.widget, _tooltip(field), wide)
 
     @property
     def value(self):
@@ -424,7 +426,7 @@ class ConfigForm(Part):
         self.resolution = W.ToggleButtons(options=[('Original', 'original'), ('Fixed height', 'height')], tooltips=[
             'Each video keeps its size; the low-resolution side follows from the scale',
             'As in the report: every video is resized to the same height'])
-        helps = [self.controls[k].field.metadata.get('help', '') for k in _BUDGETS]
+        helps = [_tooltip(self.controls[k].field) for k in _BUDGETS]
         self.budget = W.ToggleButtons(options=[(k.capitalize(), k) for k in _BUDGETS], tooltips=helps)
         self.ratio = W.HTML()
         for w in (*(c.widget for c in self.controls.values()), self.resolution, self.budget):
