@@ -627,9 +627,7 @@ class MultiTrainer:
                 while self.batch or not self.agree(self.finished): self.train_epoch() # an epoch that was begun is ended
                 self.checkpoints.export(self, f'{self.name}_final')
                 self.phase = 'done'
-            except StopTraining:
-                if self.step != self.checkpoints.saved_step: self.checkpoints.save(self)
-                self.phase = 'stopped'
+            except StopTraining: self.phase = 'stopped'
             except KeyboardInterrupt:
                 self.phase = 'stopped'
                 raise
@@ -691,7 +689,8 @@ class MultiTrainer:
         scores = self.validator(self.model, self._note_frame)
         self.elapsed = self.agree(time.monotonic() - self.clock)
         self.row = dict(epoch=self.epoch + 1, step=self.step, minutes=self.elapsed / 60, learning_rate=self.learning_rate, **trained, **scores)
-        self.improved, self.best = scores['psnr'] > self.best, max(scores['psnr'], self.best)
+        self.improved = scores['psnr'] > self.best
+        if self.improved: self.best = scores['psnr']
         self.history.append(self.row)
         self.epoch, self.batch, self.batches, self.sums = self.epoch + 1, 0, 0, {}
         self('after_validate')
@@ -699,7 +698,9 @@ class MultiTrainer:
     def __call__(self, event): self.callbacks.tell(event, self) # a name of one of `Callback`'s methods
 
     def _stop_if_requested(self):
-        if self.agree(self.callbacks.stop_requested): raise StopTraining
+        if not self.agree(self.callbacks.stop_requested): return
+        if self.step != self.checkpoints.saved_step: self.checkpoints.save(self)
+        raise StopTraining
 
     def _note_loaded(self, done, total): # whether that is enough
         self.loaded = done, total
