@@ -60,7 +60,7 @@ def frames(
     "The film of a row."
     w, h, n, seed = (int(row[k]) for k in ('width', 'height', 'frames', 'seed'))
     if row['source'] in SCENES:
-        SCENES[row['name']] = *SCENES[row['source']][:2], seed # hung anew
+        SCENES.register((*SCENES[row['source']][:2], seed), name=row['name']) # the same pictures in another order
         yield from render_scene(row['name'], n, FPS, (h, w))
         return
     left, top, right, bottom = (int(row[k]) for k in ('left', 'top', 'right', 'bottom'))

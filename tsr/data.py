@@ -39,7 +39,8 @@ def _expand(path):
 
 def _search(folder):
     "The videos below a folder, or else the photographs; hidden files are none."
-    files = [p for p in sorted(folder.rglob('*')) if p.is_file() and not any(part.startswith('.') for part in p.relative_to(folder).parts)]
+    def hidden(path): return any(part.startswith('.') for part in path.relative_to(folder).parts)
+    files = [p for p in sorted(folder.rglob('*')) if p.is_file() and not hidden(p)]
     for suffixes in (VIDEO_SUFFIXES, PHOTO_SUFFIXES):
         if found := [p for p in files if p.suffix.lower() in suffixes]: return found
     known = ', '.join(sorted(VIDEO_SUFFIXES | PHOTO_SUFFIXES))
@@ -47,7 +48,7 @@ def _search(folder):
 
 # %% ../nbs/01_data.ipynb #c0de0d01
 def find_videos(
-    paths # a path or a list of paths: videos, photographs, folders (searched in depth) or patterns such as 'clips/*.mp4'
+    paths # a path or a list of paths: videos, photographs, folders (searched in depth), patterns ('clips/*.mp4')
 ): # list of `Path` without repetitions, each folder's sorted by name
     "The videos that `paths` mean. Raises `TSRError` for a path that does not exist and for a folder without videos."
     paths = [paths] if isinstance(paths, (str, os.PathLike)) else paths
@@ -68,7 +69,8 @@ def hr_size(
     if high_res is not None:
         if not 0 < low_res < high_res: raise TSRError(f'low_res={low_res} must be smaller than high_res={high_res}')
         if height < high_res:
-            raise TSRError(f'{name}: {height} pixels high, fewer than high_res={high_res}: lower high_res or leave the video out')
+            raise TSRError(f'{name}: {height} pixels high, fewer than high_res={high_res}: '
+                           'lower high_res or leave the video out')
         scale, width, height = Fraction(high_res, low_res), round(width * high_res / height), high_res
     scale = Fraction(scale).limit_denominator(16)
     if scale <= 1: raise TSRError(f'scale={scale} must be above 1')

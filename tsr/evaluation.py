@@ -7,7 +7,10 @@ __all__ = ['BASELINES', 'score_video', 'distinct_names', 'model_label', 'label_m
            'report_table', 'check_table_path', 'save_table', 'load_table']
 
 # %% ../nbs/05_evaluation.ipynb #a5e89181
-import json, os, time, warnings
+import json
+import os
+import time
+import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -49,15 +52,16 @@ def score_video(
     for i, window in enumerate(stream_windows(pairs, back, forward)):
         if bar is not None: bar.update()
         if i % every: continue
-        lr, hr = torch.stack([small for small, _ in window])[None].to(device), window[back][1][None].to(device) # (1, T, C, h, w), (1, C, H, W)
+        lr = torch.stack([pair[0] for pair in window])[None].to(device) # (1, T, C, h, w)
+        hr = window[back][1][None].to(device) # (1, C, H, W)
         for name, model in models.items():
             begun = time.perf_counter()
             sr = model(lr[:, back - model.frames_back:back + 1 + model.frames_forward])
             _synchronize(device)
             milliseconds = 1000 * (time.perf_counter() - begun)
             if sr.shape != hr.shape:
-                raise _WrongSize(f'{name}: makes {sr.shape[-1]}x{sr.shape[-2]} of {path}, the ground truth is {hr.shape[-1]}x{hr.shape[-2]}: '
-                                 f'is its scale {options.get("scale", 2)}?')
+                made, wanted = (f'{x.shape[-1]}x{x.shape[-2]}' for x in (sr, hr))
+                raise _WrongSize(f'{name}: makes {made} of {path}, the ground truth is {wanted}: is its scale {options.get("scale", 2)}?')
             rows.append(dict(model=name, frame=i, **score_frame(sr, hr, crop), milliseconds=milliseconds))
     return pd.DataFrame(rows)
 
@@ -68,7 +72,8 @@ def distinct_names(
     "The shortest names that tell files apart: the stem, else the file name, else the stem with parent folders."
     paths = [Path(p).absolute() for p in paths]
     longest = max((len(p.parts) for p in paths), default=0)
-    rows = [['/'.join([*p.parts[-k:-1], last]) for k in range(1, longest + 1) for last in (p.stem, p.name)] for p in paths]
+    def candidates(p): return ['/'.join([*p.parts[-k:-1], last]) for k in range(1, longest + 1) for last in (p.stem, p.name)]
+    rows = [candidates(p) for p in paths]
     counts = [Counter(column) for column in zip(*rows)]
     return [next(name for name, count in zip(row, counts) if count[name] == 1) for row in rows]
 
@@ -87,7 +92,7 @@ def label_models(
     "Models by labels that differ, as `runs/a/best` and `runs/b/best`, `TSRNet` and `TSRNet 2`."
     if isinstance(models, dict): return models
     if isinstance(models, (str, os.PathLike, torch.nn.Module)): models = [models]
-    models = list({Path(m).resolve() if _is_file(m) else m: m for m in models}.values()) # one that is named twice is scored once
+    models = list({Path(m).resolve() if _is_file(m) else m: m for m in models}.values()) # no model twice
     files, labels = [m for m in models if _is_file(m)], {}
     names = dict(zip(files, distinct_names(files)))
     for m in models:
@@ -102,15 +107,16 @@ def _models_to_score(models, baselines, scale, device, precision):
     "Baselines and models, ready on their device: dict label -> module."
     made = {b: Interpolation(b, scale) if b in INTERPOLATIONS else load_model(b) for b in baselines}
     made |= {label: load_model(m) for label, m in label_models(models).items()}
-    ready = lambda label, m: optimize_for_inference(m.to(device, memory_format=torch.channels_last).eval(), 'auto' if label in baselines else precision)
-    return {label: ready(label, m) for label, m in made.items()}
+    placed = {label: m.to(device, memory_format=torch.channels_last).eval() for label, m in made.items()}
+    def fitting(label): return 'auto' if label in baselines else precision # baselines support float32 alone
+    return {label: optimize_for_inference(m, fitting(label)) for label, m in placed.items()}
 
-def _score_videos(models, paths, progress, **options): # the tables of `score_video`, by name; the errors of videos that cannot be used
-    "Score one video after the other; one that cannot be read is left out with a warning."
+def _score_videos(models, paths, progress, **options): # dict: name -> table of `score_video`; list of errors
+    "Score one video after the other. One that cannot be read is left out with a warning."
     tables, errors, frames = {}, [], {}
     def leave_out(error):
         errors.append(error)
-        if len(paths) > 1: warnings.warn(f'left out: {error}')
+        if len(paths) > 1: warnings.warn(f'left out: {error}', stacklevel=4)
     for path in paths:
         try: frames[path] = probe(path).frames
         except TSRError as e: leave_out(e)
@@ -120,7 +126,8 @@ def _score_videos(models, paths, progress, **options): # the tables of `score_vi
             try: tables[name] = score_video(models, path, bar=bar, **options)
             except _WrongSize: raise
             except TSRError as e: leave_out(e)
-    if not tables: raise errors[0] if len(errors) == 1 else TSRError(f'none of {len(errors)} videos could be scored; the first one: {errors[0]}')
+    if len(errors) == 1 and not tables: raise errors[0]
+    if not tables: raise TSRError(f'none of {len(errors)} videos could be scored; the first one: {errors[0]}')
     return tables, errors
 
 # %% ../nbs/05_evaluation.ipynb #e7a10004
@@ -129,13 +136,14 @@ def evaluate(
     videos, # a path, a folder, or a list of these: the ground truth
     every=1, # score every Nth frame
     crop=8, # pixels left out at each side
-    baselines=BASELINES, # interpolations to score beside the models; 'linear' is the fitted filter that comes with the package
-    scale=2, low_res=None, high_res=None, downscale='area', # how the low-resolution video is made, as in `MultiVideoDataset`
+    baselines=BASELINES, # interpolations to score too; 'linear' is the fitted filter of the package
+    scale=2, low_res=None, high_res=None, # sizes, as in `MultiVideoDataset`
+    downscale='area', # the degradation that makes the low-resolution video
     device='auto', # where the models run
     precision='auto', # as in `optimize_for_inference`: what is scored is what `Upscaler` makes
     progress=True # show a bar
 ): # DataFrame, a row for each video and model: means of `METRICS`, gains over bicubic and over the strongest baseline
-    "Score models and baselines on the same pixels; `.attrs` says how. Videos that cannot be read are left out with a warning."
+    "Score models and baselines on the same pixels; `.attrs` says how. Broken videos are left out with a warning."
     import pandas as pd
     device, ratio = pick_device(device), high_res / low_res if high_res and low_res else scale
     codec_crf(downscale) # a mistyped name is reported before anything is scored
@@ -143,10 +151,12 @@ def evaluate(
     if 'bicubic' not in names: names = ['bicubic', *names]
     made = _models_to_score(models, names, ratio, device, precision)
     paths = list({p.resolve(): p for p in find_videos(videos)}.values()) # one that is named twice is scored once
-    tables, errors = _score_videos(made, paths, progress, every=every, crop=crop, device=device, scale=scale, low_res=low_res, high_res=high_res, downscale=downscale)
+    sizes = dict(scale=scale, low_res=low_res, high_res=high_res, downscale=downscale)
+    tables, errors = _score_videos(made, paths, progress, every=every, crop=crop, device=device, **sizes)
     df = pd.concat([_video_means(table).assign(video=name) for name, table in tables.items()], ignore_index=True)
-    df.attrs = dict(every=every, crop=crop, scale=float(ratio), downscale=downscale, device=str(device), precision=min(m.precision for m in made.values()),
-                    threads=torch.get_num_threads(), baselines=names, left_out=[b for b in baselines if b not in names],
+    df.attrs = dict(every=every, crop=crop, scale=float(ratio), downscale=downscale, device=str(device),
+                    precision=min(m.precision for m in made.values()), threads=torch.get_num_threads(),
+                    baselines=names, left_out=[b for b in baselines if b not in names],
                     videos_left_out=[str(e) for e in errors], strongest=_strongest(df, names),
                     max_psnr=MAX_PSNR, capped=int(sum((table.psnr >= MAX_PSNR).sum() for table in tables.values())))
     return _with_gains(df)
@@ -154,8 +164,9 @@ def evaluate(
 # %% ../nbs/05_evaluation.ipynb #e7a10005
 def _video_means(table): # a row for each model
     "Means over the frames of one video. QM is taken of the means."
-    means = table.groupby('model', sort=False).agg({**{m: 'mean' for m in METRICS}, 'milliseconds': 'median', 'frame': 'count'})
-    return means.rename(columns=dict(frame='frames')).reset_index().assign(qm=qm(means.psnr.values, means.ssim.values))
+    how = {**dict.fromkeys(METRICS, 'mean'), 'milliseconds': 'median', 'frame': 'count'}
+    means = table.groupby('model', sort=False).agg(how).rename(columns=dict(frame='frames')).reset_index()
+    return means.assign(qm=qm(means.psnr.values, means.ssim.values))
 
 def _strongest(df, baselines):
     "The baseline with the highest mean PSNR over the videos."
@@ -167,7 +178,8 @@ def _with_gains(df):
     for prefix, rival in (('gain', 'bicubic'), ('beyond', df.attrs['strongest'])):
         rival = at.xs(rival, level='model')
         for m in columns: df[f'{prefix}_{m}'] = df[m] - df.video.map(rival[m])
-    return df[['video', 'model', 'frames', *columns, *(f'{p}_{m}' for p in ('gain', 'beyond') for m in columns), 'milliseconds']]
+    gains = [f'{prefix}_{m}' for prefix in ('gain', 'beyond') for m in columns]
+    return df[['video', 'model', 'frames', *columns, *gains, 'milliseconds']]
 
 # %% ../nbs/05_evaluation.ipynb #dcee9cae
 def summary_table(
@@ -204,8 +216,9 @@ def check_table_path(
     if path.suffix.lower() != '.csv': raise TSRError(f'{path}: a table is written as .csv; name the file so')
     for file in (path, path.with_suffix('.json')):
         if file.is_dir(): raise TSRError(f'{file}: is a folder; name another file')
-    if not path.parent.is_dir(): raise TSRError(f'{path}: there is no folder {path.parent}; make it, or name another file')
-    if not os.access(path.parent, os.W_OK): raise TSRError(f'{path}: the folder {path.parent} cannot be written to; name another file')
+    folder = path.parent
+    if not folder.is_dir(): raise TSRError(f'{path}: there is no folder {folder}; make it, or name another file')
+    if not os.access(folder, os.W_OK): raise TSRError(f'{path}: no right to write into {folder}; name another file')
     return path
 
 def save_table(
@@ -225,7 +238,8 @@ def load_table(
     import pandas as pd
     facts = [json.loads(Path(path).with_suffix('.json').read_text()) for path in paths]
     how = [{k: f[k] for k in ('every', 'crop', 'scale', 'downscale', 'strongest')} for f in facts]
-    if other := [p for p, h in zip(paths, how) if h != how[0]]: raise TSRError(f'{paths[0]}: was not scored as {other[0]}: {how}')
+    if other := [p for p, h in zip(paths, how) if h != how[0]]:
+        raise TSRError(f'{paths[0]}: was not scored as {other[0]}: {how}')
     df = pd.concat(map(pd.read_csv, paths)).drop_duplicates(['video', 'model'], ignore_index=True)
     df.attrs = facts[-1]
     return df

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .model import MODELS, SRModel, _whole_scale
+from .model import MODELS, SRModel, whole_scale
 from .motion import align_neighbours, window_flow
 
 # %% ../nbs/07_network.ipynb #1c3520df
@@ -81,7 +81,7 @@ class TSRNet(SRModel):
         blocks=6, # residual blocks
         leak=.1 # slope of the activations below zero
     ):
-        super().__init__(_whole_scale(scale, type(self).__name__), frames_back, frames_forward)
+        super().__init__(whole_scale(scale, type(self).__name__), frames_back, frames_forward)
         self.leak = leak
         self.head = nn.Conv2d(self.align_channels, features, 3, padding=1)
         self.body = nn.Sequential(*[ResidualBlock(features, leak) for _ in range(blocks)])

@@ -53,9 +53,9 @@ def _cubic(x, a):
 def _lanczos(x, lobes): return torch.where(x.abs() < lobes, torch.sinc(x) * torch.sinc(x / lobes), 0.)
 
 # kernel: its support (half-width, in pixels of the coarser grid) and its shape
-KERNELS = dict(nearest=None, area=None, bilinear=(1, _triangle),
-               bicubic=(2, partial(_cubic, a=-.75)), bicubic05=(2, partial(_cubic, a=-.5)),
-               lanczos3=(3, partial(_lanczos, lobes=3)), lanczos4=(4, partial(_lanczos, lobes=4)))
+KERNELS = Registry('kernel', nearest=None, area=None, bilinear=(1, _triangle),
+                   bicubic=(2, partial(_cubic, a=-.75)), bicubic05=(2, partial(_cubic, a=-.5)),
+                   lanczos3=(3, partial(_lanczos, lobes=3)), lanczos4=(4, partial(_lanczos, lobes=4)))
 
 # %% ../nbs/22_resample.ipynb #70a1a5e4
 def resize_weights(
@@ -68,7 +68,8 @@ def resize_weights(
     if kernel == 'nearest': return torch.zeros(n_out, n_in).scatter_(1, ((i + .5) * ratio).long(), 1)
     if kernel == 'area':
         j = torch.arange(n_in)
-        return ((torch.minimum(j + 1, (i + 1) * ratio) - torch.maximum(j + 0., i * ratio)).clamp(min=0) / ratio).float()
+        overlap = torch.minimum(j + 1, (i + 1) * ratio) - torch.maximum(j + 0., i * ratio)
+        return (overlap.clamp(min=0) / ratio).float()
     half, shape = KERNELS[kernel]
     stretch = max(ratio, 1)
     centre, reach = (i + .5) * ratio - .5, int(np.ceil(half * stretch))
@@ -81,7 +82,7 @@ def resize_weights(
 @lru_cache(maxsize=64)
 @torch.inference_mode(False) # what is kept here must serve training too
 def _blocks(n_in, n_out, kernel, size, device, dtype):
-    "The band of `resize_weights` in blocks of `size` output pixels: list of (slice of the input, weights (size, pixels of the slice))."
+    "`resize_weights` without its zeros, in blocks of `size` output pixels: list of (slice of the input, weights)."
     blocks = []
     for weights in resize_weights(n_in, n_out, kernel).split(size):
         used = weights.any(0).nonzero()[:, 0]
@@ -91,7 +92,7 @@ def _blocks(n_in, n_out, kernel, size, device, dtype):
 
 def _resize_axis(x, n_out, kernel, dim):
     "Resample rows (`dim` -2) or columns (-1) of (..., H, W) to `n_out`."
-    size = 32 if x.device.type == 'cpu' else n_out
+    size = 128 if x.device.type == 'cpu' else n_out # smaller blocks save little and start more parallel loops
     blocks = _blocks(x.shape[dim], n_out, kernel, size, x.device, x.dtype)
     if dim == -1: return torch.cat([x[..., span] @ weights.T for span, weights in blocks], -1)
     return torch.cat([weights @ x[..., span, :] for span, weights in blocks], -2)
@@ -99,7 +100,7 @@ def _resize_axis(x, n_out, kernel, dim):
 # %% ../nbs/22_resample.ipynb #b0696256
 @lru_cache(maxsize=64)
 def _shrink_taps(ratio, kernel):
-    "The row that all output pixels share where pictures shrink by a whole number: offset of its first tap from the first pixel covered, weights."
+    "Weights of each output pixel at a whole ratio: offset of the first from the first pixel covered, list."
     row = resize_weights(64 * ratio, 64, kernel)[32]
     used = row.nonzero()[:, 0]
     return int(used[0]) - 32 * ratio, row[used[0]:used[-1] + 1].tolist()
@@ -125,7 +126,7 @@ def resize(
     kernel='bicubic' # a name in `KERNELS`
 ): # float tensor (..., height, width)
     "Resample a picture to exactly `size`; antialiased where it shrinks. Raises `TSRError` for an unknown kernel."
-    if kernel not in KERNELS: raise TSRError(f'no kernel {kernel!r}{did_you_mean(kernel, KERNELS)}: choose from {", ".join(KERNELS)}')
+    KERNELS[kernel] # an unknown name raises
     (H, W), (h, w) = x.shape[-2:], size
     if kernel != 'nearest' and H > h and H * w == h * W and H % h == 0:
         return _shrink(_shrink(x, H // h, kernel, -2), H // h, kernel, -1)
@@ -145,7 +146,8 @@ def codec_crf(
     found = re.fullmatch(r'h264-(\d\d?)', downscale)
     if found and int(found[1]) <= 51: return int(found[1])
     if downscale in DEGRADATIONS: return None
-    raise TSRError(f'no degradation {downscale!r}{did_you_mean(downscale, DEGRADATIONS)}: choose from {", ".join(DEGRADATIONS)}, '
+    names = ', '.join(DEGRADATIONS)
+    raise TSRError(f'no degradation {downscale!r}{did_you_mean(downscale, DEGRADATIONS)}: choose from {names}, '
                    'or h264-23 for area and then H.264 at CRF 23 (0 to 51)')
 
 def low_resolution(
@@ -160,7 +162,7 @@ def low_resolution(
 
 # %% ../nbs/22_resample.ipynb #e819b718
 def _low_resolution_frame(frame, size, downscale):
-    "`low_resolution` of uint8 (H, W, 3); where the colours are independent, one at a time, which takes a third of the memory."
+    "`low_resolution` of uint8 (H, W, 3); independent colours one at a time, which takes a third of the memory."
     parts = [frame[..., c:c + 1] for c in range(3)] if downscale in _KERNEL_OF else [frame]
     return np.concatenate([to_bytes(low_resolution(to_float(part), size, downscale)) for part in parts], -1)
 

@@ -14,13 +14,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .core import TSRError, cache_dir, did_you_mean, first_line
+from .core import Registry, TSRError, cache_dir, first_line
 from .data import find_videos
 from .resample import resize, to_bytes
 from .video import write_frames
 
 # %% ../nbs/23_samples.ipynb #e86beb77
-SCENES = dict( # scene: pictures on the wall, picture in front, seed of the wall and of the camera's path
+SCENES = Registry('scene', # name: pictures on the wall, picture in front, seed of the wall and of the camera's path
     kitchen=(('coffee', 'astronaut', 'page', 'motorcycle_left', 'brick', 'text', 'hubble_deep_field'), 'logo', 1),
     machine=(('motorcycle_right', 'text', 'hubble_deep_field', 'page', 'astronaut', 'coffee', 'brick'), 'chessboard_RGB', 2),
     archive=(('camera', 'coins', 'rocket', 'clock_motion', 'chelsea', 'retina', 'moon'), 'color', 3),
@@ -59,7 +59,8 @@ def build_wall(
         x = -int(rng.integers(row))
         while x < width:
             image = images[names[rng.integers(len(names))]]
-            left, right, bottom = max(x, 0), max(min(x + image.shape[2], width), 0), min(row, height - y) # cut at the wall's edges
+            left, right = max(x, 0), max(min(x + image.shape[2], width), 0) # cut at the wall's edges
+            bottom = min(row, height - y)
             wall[:, y:y + bottom, left:right] = image[:, :bottom, left - x:right - x]
             x += image.shape[2] + gap
     return wall
@@ -128,8 +129,7 @@ def render_scene(
     fps=24, # frames per second
     size=(720, 1280) # (height, width)
 ): # iterator of uint8 (H, W, 3) frames
-    "Render a scene frame by frame; the same on every machine to rounding."
-    if scene not in SCENES: raise TSRError(f'no scene {scene!r}{did_you_mean(scene, SCENES)}: choose from {", ".join(SCENES)}')
+    "Render a scene frame by frame; the same on every machine to rounding. Raises `TSRError` for an unknown scene."
     names, front, seed = SCENES[scene]
     wall, front = build_wall(names, seed=seed), _skimage_picture(front)
     if len(front) == 3: front = torch.cat([front, torch.ones_like(front[:1])])
@@ -169,7 +169,7 @@ def photo_frames(
     frames=PHOTO_FRAMES, fps=PHOTO_FPS, # length and speed
     size=None # (width, height) of the clip; None: as large as the photograph allows
 ): # iterator of uint8 (H, W, 3)
-    "Render a clip of a photograph; the camera's path depends on the file's name. Raises `TSRError` if it cannot be read."
+    "Render a clip of a photograph; its name sets the camera's path. Raises `TSRError` if it cannot be read."
     try: image = _read_image(path)[:3]
     except (OSError, ValueError, SyntaxError) as e:
         raise TSRError(f'{path}: is not a photograph that can be read ({first_line(e)}); leave it out') from None

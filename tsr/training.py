@@ -193,7 +193,7 @@ def _known_options(cls, saved): # dict
 
 # %% ../nbs/04_training.ipynb #6fd915f1
 def split_videos(
-    videos, # list: paths, `Source`s or anything else
+    videos, # list: paths, `VideoSource`s or anything else
     share=.1, # part that is held out for validation
     seed=0, # of the choice
     frames=None # in the video, if there is only one; None: it is split at `1 - share` exactly
@@ -211,14 +211,14 @@ def split_videos(
 class Split:
     "Which videos are trained on and which are held out, and which part of each video's frames."
     def __init__(self,
-        train, validation, # lists of `Source`
+        train, validation, # lists of `VideoSource`
         train_part=(0., 1.), validation_part=(0., 1.) # (from, to) as shares of each video's frames
     ):
         self.train, self.validation, self.train_part, self.validation_part = train, validation, train_part, validation_part
 
     @classmethod
     def of(cls,
-        sources, # list of `Source`
+        sources, # list of `VideoSource`
         config # `TrainConfig`
     ): # `Split`
         "Draw a split."
@@ -233,7 +233,7 @@ class Split:
     @classmethod
     def restore(cls,
         state, # as from `state`
-        sources, # list of `Source`: the videos that are given now
+        sources, # list of `VideoSource`: the videos that are given now
         run # folder, for messages
     ): # `Split`, and one line that says what changed, or ''
         "The saved split among the videos of now; `TSRError` if a validation video, or all of the others, are missing."
@@ -627,9 +627,7 @@ class MultiTrainer:
                 while self.batch or not self.agree(self.finished): self.train_epoch() # an epoch that was begun is ended
                 self.checkpoints.export(self, f'{self.name}_final')
                 self.phase = 'done'
-            except StopTraining:
-                if self.step != self.checkpoints.saved_step: self.checkpoints.save(self)
-                self.phase = 'stopped'
+            except StopTraining: self.phase = 'stopped'
             except KeyboardInterrupt:
                 self.phase = 'stopped'
                 raise
@@ -691,7 +689,8 @@ class MultiTrainer:
         scores = self.validator(self.model, self._note_frame)
         self.elapsed = self.agree(time.monotonic() - self.clock)
         self.row = dict(epoch=self.epoch + 1, step=self.step, minutes=self.elapsed / 60, learning_rate=self.learning_rate, **trained, **scores)
-        self.improved, self.best = scores['psnr'] > self.best, max(scores['psnr'], self.best)
+        self.improved = scores['psnr'] > self.best
+        if self.improved: self.best = scores['psnr']
         self.history.append(self.row)
         self.epoch, self.batch, self.batches, self.sums = self.epoch + 1, 0, 0, {}
         self('after_validate')
@@ -699,7 +698,9 @@ class MultiTrainer:
     def __call__(self, event): self.callbacks.tell(event, self) # a name of one of `Callback`'s methods
 
     def _stop_if_requested(self):
-        if self.agree(self.callbacks.stop_requested): raise StopTraining
+        if not self.agree(self.callbacks.stop_requested): return
+        if self.step != self.checkpoints.saved_step: self.checkpoints.save(self)
+        raise StopTraining
 
     def _note_loaded(self, done, total): # whether that is enough
         self.loaded = done, total

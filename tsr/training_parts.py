@@ -280,7 +280,7 @@ def _form_layout(
 # %% ../nbs/29a_training_parts.ipynb #c407f0df
 def config_problem(
     config, # `TrainConfig`
-    sources, # list of `Source`
+    sources, # list of `VideoSource`
     sizes # their `FrameSizes`
 ): # str, '' if there is none
     "Why videos, model and settings do not fit together."

@@ -31,6 +31,10 @@ def _ratio(x):
     "A rate, time base or pixel aspect as a `Fraction`; None where the file does not say (0/1 since PyAV 19)."
     return Fraction(x.numerator, x.denominator) if x else None
 
+def _utf8(text):
+    "A tag as valid UTF-8; other bytes, which could be neither printed nor written, become replacement characters."
+    return text.encode('utf-8', 'surrogateescape').decode('utf-8', 'replace')
+
 def _open(path):
     "Open `path` for reading; raises `TSRError` with the reason if that fails."
     path = Path(path)
@@ -205,6 +209,7 @@ class VideoInfo:
     vfr: bool         # variable frame rate
     audio: int        # number of streams
     subtitles: int    # number of streams
+    encoder: str = '' # program that encoded the video, where the file names it
 
 # %% ../nbs/21_video.ipynb #05223a67
 def _survey(container, stream, path, limit=None):
@@ -248,9 +253,10 @@ def probe(
         width, height, sar, rotation = _geometry(stream, frame)
         matrix, tagged, full = _colour(frame)
         frames = n if exact else stream.frames or round(duration * fps)
+        encoder = next((_utf8(v) for k, v in stream.metadata.items() if k.lower() == 'encoder'), '')
         return VideoInfo(str(path), width, height, fps, frames, exact, float(duration),
             stream.codec_context.name, matrix, tagged, full, rotation, sar, _is_variable(times, tick),
-            len(container.streams.audio), len(container.streams.subtitles))
+            len(container.streams.audio), len(container.streams.subtitles), encoder)
 
 # %% ../nbs/21_video.ipynb #d1037897
 def frame_times(
@@ -348,10 +354,6 @@ def _encode(stream, frames):
 _OWN_TAGS = set('encoder major_brand minor_version compatible_brands duration bps '
                 'number_of_frames number_of_bytes software'.split())
 
-def _utf8(text):
-    "A tag as valid UTF-8; other bytes, which could be neither printed nor written, become replacement characters."
-    return text.encode('utf-8', 'surrogateescape').decode('utf-8', 'replace')
-
 def _metadata(tags):
     "The tags that hold for a copy as well: title and language, not the encoder or the length."
     tags = {_utf8(k): _utf8(v) for k, v in tags.items()}
@@ -409,7 +411,7 @@ def _chapters(src, begin, end):
         if first < last: yield {**chapter, **span, 'metadata': _metadata(chapter['metadata'])}
 
 # %% ../nbs/21_video.ipynb #dfec52d8
-def _write(part, format, head, frames, fps, src, path, start, duration, crf, preset, lossless):
+def _write(part, format, head, frames, fps, src, path, start, duration, crf, preset, lossless, encoder):
     "Encode into the file `part`, with the other streams of `src`, packet by packet in the order of decoding."
     step = head[-1].time - head[0].time
     with av.open(os.path.abspath(part), 'w', format=format, container_options=_MUXER[format]) as out:
@@ -429,6 +431,7 @@ def _write(part, format, head, frames, fps, src, path, start, duration, crf, pre
             stream.metadata.update({k: v for k, v in tags.items() if k != 'timecode' or not start})
             stream.disposition = video.disposition
             out.set_chapters(list(_chapters(src, begin, end)))
+        if encoder: stream.metadata['encoder'] = encoder
         n = 0
         for packet in heapq.merge(_encode(stream, chain(head, frames)), copied, key=lambda p: p.dts * _ratio(p.time_base)):
             n += packet.stream_index == stream.index
@@ -446,6 +449,7 @@ def write_frames(
     lossless=False,   # keep every code of the YUV 4:4:4 picture, whatever the size
     start=0,          # seconds of the source at which the frames begin; becomes 0
     duration=None,    # seconds of the source that they cover; None: to its end
+    encoder=None,     # what `probe(dst).encoder` says, at most 31 characters; None: libx264
 ) -> int:             # number of frames written
     "Encode frames as H.264. The file appears under its name when it is complete; raises `TSRError` if it cannot be written."
     dst, start = _check_output(dst, source), _seconds(start)
@@ -457,6 +461,6 @@ def write_frames(
     try:
         with atomic_write(dst) as part, _open(source) if source else nullcontext() as src:
             format = CONTAINERS[dst.suffix.lower()]
-            return _write(part, format, head, frames, fps, src, source, start, duration, crf, preset, lossless)
+            return _write(part, format, head, frames, fps, src, source, start, duration, crf, preset, lossless, encoder)
     except av.FFmpegError as e:
         raise TSRError(f'{dst}: cannot be written ({first_line(e)}); check the disk and the settings') from None

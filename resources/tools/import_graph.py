@@ -4,7 +4,9 @@ A module may import only modules that come before it in `ORDER`. The command pri
 public names (with --names, the names themselves), and fails if an import points the other way, if a module is missing from `ORDER`, or if one module
 reads a private name of another. It reads the files and imports none of them; imports inside functions count too.
 """
-import argparse, ast, sys
+import argparse
+import ast
+import sys
 from pathlib import Path
 
 ORDER = ('core losses optimizers video resample data samples motion model network dataset inference '
