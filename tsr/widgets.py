@@ -710,7 +710,7 @@ def _chart_figure(): # figure, dict: (phase, metric) -> the lines of range, mean
 class ChartGrid(Part):
     "Nine charts of a run: training batches, validation frames and epochs by PSNR, SSIM and loss."
     def __init__(self):
-        self.figure, self.lines = _chart_figure()
+        self._figure = None # made with the first drawing, so that a page appears sooner
         self.box = W.Image(format='png', layout=W.Layout(display='none'))
 
     def clear(self):
@@ -722,7 +722,8 @@ class ChartGrid(Part):
         batches # DataFrame of batches.csv
     ): # PNG
         "Draw and show the charts for these numbers."
-        for (phase, k), (spread, mean, bicubic) in self.lines.items():
+        if self._figure is None: self._figure, self._lines = _chart_figure()
+        for (phase, k), (spread, mean, bicubic) in self._lines.items():
             table = epochs if phase == 'epoch' else batches[batches.phase == phase] if len(batches) else batches
             x, y, positions, extremes = thin_curve(table[k] if k in table else [])
             column = dict(train='step', epoch='epoch').get(phase)
@@ -734,6 +735,6 @@ class ChartGrid(Part):
             level = (epochs[k] - epochs[gain]).mean() if phase != 'train' and gain in epochs else np.nan
             bicubic.set_ydata([level, level])
             bicubic.axes.tick_params(labelleft=len(y) > 0, labelbottom=len(y) > 0)
-        png = figure_png(self.figure)
+        png = figure_png(self._figure)
         self.box.value, self.box.layout.display = png, ''
         return png
