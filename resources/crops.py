@@ -16,18 +16,19 @@ from PIL import Image, ImageDraw, ImageFont
 from tqdm.auto import tqdm
 
 from benchmark import RESULTS, originals
-from tsr.data import SHOW, make_sample, to_bytes, to_float
+from tsr.resample import to_bytes, to_float
+from tsr.samples import TEST_SCENES, make_sample
 from tsr.dataset import MultiVideoDataset
 from tsr.losses import psnr
 from tsr.model import load_model
-from tsr.training import commit
+from tsr.training import git_commit
 from tsr.video import write_frames
 
 FIGURES = Path(__file__).parent/'figures'
 CLIPS = Path(os.environ.get('TSR_CLIPS', 'TSR_CLIPS'))
 PHOTOS = 'Bridge_by_Sander_Klootwijk.jpg', 'Kleiber_by_Lukas_Baubkus.jpg', 'Wine_by_Jakkub_Mede.jpg', 'picosdeeuropa_by_Aitzol_Berasategi.jpg'
 GROUPS = dict(bunny=[CLIPS/'test'/'bunny.mp4'], dashcam=[CLIPS/'test'/'dashcam_3.mp4'], photographs=[CLIPS/'photos'/'test'/name for name in PHOTOS],
-              samples=[*map(make_sample, SHOW)])
+              samples=[*map(make_sample, TEST_SCENES)])
 SIDE, ZOOM, FRAMES = 80, 2, 4 # pixels of a square, how large each is shown, frames looked at in each clip
 WHAT = dict(helps='most squared error taken off bicubic', harms='most squared error added to bicubic', far='most squared error left')
 
@@ -78,9 +79,9 @@ def draw(
             sheet.paste(Image.fromarray(to_bytes(cut[name])).resize((size, size), Image.Resampling.NEAREST), (place[0], place[1] + head))
     sheet.save(path, quality=92, subsampling=0)
 
-def film(models, path):
+def render_scene(models, path):
     "Bicubic, the default and the truth beside each other, a part of the sample scene."
-    rows, cols, data = slice(60, 340), slice(470, 750), MultiVideoDataset(make_sample(SHOW[0]))
+    rows, cols, data = slice(60, 340), slice(470, 750), MultiVideoDataset(make_sample(TEST_SCENES[0]))
     def frames():
         for window, truth in (data[i] for i in range(len(data))):
             with torch.inference_mode(): made = [models['bicubic'](window[None, 1:2])[0], models['default'](window[None])[0], truth]
@@ -95,8 +96,8 @@ def main():
         draw([b['cut'] for b in best.values()], FIGURES/f'crops_{what}.jpg')
         rows += [dict(what=what, group=group, **{k: b[k] for k in ('clip', 'frame', 'top', 'left')}, **{name: round(decibels(b['cut'], name), 2) for name in models}) for group, b in best.items()]
     pd.DataFrame(rows).to_csv(RESULTS/'crops.csv', index=False)
-    about = dict(side=SIDE, frames=FRAMES, downscale='area', squares={g: f[1] for g, f in found.items()}, harmed={g: f[2] for g, f in found.items()}, commit=commit())
+    about = dict(side=SIDE, frames=FRAMES, downscale='area', squares={g: f[1] for g, f in found.items()}, harmed={g: f[2] for g, f in found.items()}, commit=git_commit())
     (RESULTS/'crops.json').write_text(json.dumps(about, indent=1) + '\n')
-    film(models, FIGURES/'sample.mp4')
+    render_scene(models, FIGURES/'sample.mp4')
 
 if __name__ == '__main__': main()

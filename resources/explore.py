@@ -17,17 +17,18 @@ from tqdm.auto import tqdm
 
 sys.path.insert(0, str(Path(__file__).parent))
 from variants import collapse # the import makes the names of variants architectures
-from tsr.dataset import MultiVideoDataset, survey
-from tsr.evaluation import score
+from tsr.data import evenly_spaced
+from tsr.dataset import MultiVideoDataset, probe_videos
+from tsr.losses import score_frame
 from tsr.model import load_model, save_model, summary
-from tsr.network import takes_bfloat16
-from tsr.runs import whole
-from tsr.training import MultiTrainer, TrainConfig, commit, split_videos
+from tsr.inference import supports_bfloat16
+from tsr.core import atomic_write
+from tsr.training import MultiTrainer, TrainConfig, git_commit, split_videos
 
 TABLE = Path(__file__).parent/'results'/'exploration.csv'
 MODELS = Path(__file__).parent.parent/'runs'/'exploration'
 FRAMES, HEIGHT, WIDTH = 24, 240, 320 # that are scored, and the part of a small frame that is, in its middle
-PRECISION = 'bf16' if takes_bfloat16() else 'no'
+PRECISION = 'bf16' if supports_bfloat16() else 'no'
 def shape(features, blocks): return dict(model_args=dict(features=features, blocks=blocks))
 
 NETWORKS = { # name in the report: what differs from TSRNet as it is
@@ -68,7 +69,7 @@ def train(
         trainer.train()
     return trainer.model.cpu().eval()
 
-def middle(
+def center_pair(
     window, # (T, C, h, w)
     truth # (C, 2h, 2w)
 ): # the same part of both
@@ -83,9 +84,9 @@ def luma(
 ): # dict of means
     "The scores of the report."
     data = MultiVideoDataset(videos, model.frames_back, model.frames_forward, segment=1)
-    picked = np.linspace(0, len(data) - 1, FRAMES).round().astype(int).tolist()
-    scores = [score(model(window[None]), truth[None]) for window, truth in (middle(*data[i]) for i in picked)]
-    return {k: round(float(np.mean([s[k] for s in scores])), 5) for k in ('psnr_y', 'ssim_y')}
+    picked = evenly_spaced(len(data), FRAMES)
+    scores = [score_frame(model(window[None]), truth[None], metrics=('psnr_y', 'ssim_y')) for window, truth in (center_pair(*data[i]) for i in picked)]
+    return {k: round(float(np.mean([s[k] for s in scores])), 5) for k in scores[0]}
 
 def row(name, seed, steps, videos, held):
     "Train a network, keep it, score it."
@@ -93,10 +94,10 @@ def row(name, seed, steps, videos, held):
     model = collapse(train(videos, NETWORKS[name], steps=steps, seed=seed))
     minutes = (time.time() - begun) / 60
     MODELS.mkdir(parents=True, exist_ok=True)
-    save_model(model, MODELS/f'{name}, {steps} steps, seed {seed}.safetensors', steps=steps, seed=seed, commit=commit())
+    save_model(model, MODELS/f'{name}, {steps} steps, seed {seed}.safetensors', steps=steps, seed=seed, commit=git_commit())
     cost = summary(model).drop_duplicates('layer') # a recurrent network comes by its layers once for each frame
     return dict(name=name, seed=seed, steps=steps, **luma(model, held), precision=NETWORKS[name].get('precision', PRECISION), parameters=cost.parameters.sum(),
-                gmac=round(cost['multiply-adds'].sum() / 1e9, 2), minutes=round(minutes, 2), commit=commit())
+                gmac=round(cost['multiply-adds'].sum() / 1e9, 2), minutes=round(minutes, 2), commit=git_commit())
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -105,13 +106,13 @@ def main():
     parser.add_argument('--seeds', type=int, default=2)
     parser.add_argument('--only', nargs='*', default=list(NETWORKS), choices=list(NETWORKS))
     args = parser.parse_args()
-    (videos, _), (held, _) = split_videos([source.path for source in survey(args.folder)], .2)
+    (videos, _), (held, _) = split_videos([source.path for source in probe_videos(args.folder)], .2)
     if TABLE.exists(): rows = pd.read_csv(TABLE, dtype=dict(commit=str)).to_dict('records')
-    else: rows = [dict(name=name, seed=0, steps=0, **luma(load_model(name), held), commit=commit()) for name in ('bicubic', 'lanczos4', 'linear')]
+    else: rows = [dict(name=name, seed=0, steps=0, **luma(load_model(name), held), commit=git_commit()) for name in ('bicubic', 'lanczos4', 'linear')]
     done = {(r['name'], r['seed'], r['steps']) for r in rows}
     wanted = [(name, seed) for seed in range(args.seeds) for name in args.only if (name, seed, args.steps) not in done]
     for name, seed in tqdm(wanted, unit='training'):
         rows.append(row(name, seed, args.steps, videos, held))
-        with whole(TABLE) as part: pd.DataFrame(rows).to_csv(part, index=False)
+        with atomic_write(TABLE) as part: pd.DataFrame(rows).to_csv(part, index=False)
 
 if __name__ == '__main__': main()

@@ -6,14 +6,14 @@ matplotlib.use('Agg')
 import matplotlib.pyplot as plt
 import torch
 
-from tsr.data import SHOW, make_sample
+from tsr.samples import TEST_SCENES, make_sample
 from tsr.dataset import MultiVideoDataset
 from tsr.losses import psnr
 from tsr.model import load_model
 
 FRAME, ROWS, COLS = 6, slice(104, 264), slice(470, 720)
 model, file = sys.argv[1:]
-window, truth = MultiVideoDataset(make_sample(SHOW[0]))[FRAME]
+window, truth = MultiVideoDataset(make_sample(TEST_SCENES[0]))[FRAME]
 with torch.inference_mode():
     pictures = {'bicubic': load_model('bicubic')(window[None, 1:2]), 'tsr': load_model(model)(window[None]), 'truth': truth[None]}
 fig, axs = plt.subplots(1, 3, figsize=(12, 2.95), dpi=110)

@@ -12,22 +12,22 @@ import optuna
 from optuna.trial import TrialState
 
 from explore import luma, train
-from tsr.dataset import survey
+from tsr.dataset import probe_videos
 from tsr.model import load_model
-from tsr.runs import Callback, whole, write_json
-from tsr.training import TrainConfig, commit, split_videos
-from tsr.video import TSRError
+from tsr.core import atomic_write, write_json
+from tsr.training import TrainConfig, git_commit, split_videos
+from tsr.core import TSRError
 
 RESULTS = Path(__file__).parent/'results'
 SHAPES = {'8x3': (8, 3), '8x2': (8, 2), '12x1': (12, 1), '16x1': (16, 1), '4x8': (4, 8)} # features x blocks: 0.6 to 1.8 GMAC
 DEFAULTS = dict(shape='8x3', learning_rate=TrainConfig.learning_rate, patch=TrainConfig.patch, batch_size=TrainConfig.batch_size) # the first trial
 
-class Prune(Callback):
+class Prune:
     "Tells Optuna how it stands at half time, and gives up when told to."
     def __init__(self, trial, score): self.trial, self.score = trial, score
 
-    def on_batch(self, trainer):
-        if trainer.phase != 'train' or trainer.step != trainer.config.steps // 2: return
+    def after_batch(self, trainer):
+        if trainer.step != trainer.config.steps // 2: return
         self.trial.report(self.score(trainer.model), 1)
         if self.trial.should_prune(): raise optuna.TrialPruned()
 
@@ -48,10 +48,10 @@ def save(study, megapixels):
     "The table, and what follows from it."
     table = study.trials_dataframe(attrs=('number', 'state', 'value', 'params', 'user_attrs', 'duration'))
     table['duration'] = table.duration.dt.total_seconds().round(1)
-    with whole(RESULTS/'hpo.csv') as part: table.to_csv(part, index=False)
+    with atomic_write(RESULTS/'hpo.csv') as part: table.to_csv(part, index=False)
     evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=.5) # what tells the better half from all
     write_json(RESULTS/'hpo.json', dict(best=study.best_params, value=study.best_value, importance=optuna.importance.get_param_importances(study, evaluator=evaluator),
-                                        defaults=DEFAULTS, megapixels=megapixels, optuna=optuna.__version__, commit=commit()))
+                                        defaults=DEFAULTS, megapixels=megapixels, optuna=optuna.__version__, commit=git_commit()))
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -59,7 +59,7 @@ def main():
     parser.add_argument('--trials', type=int, default=12, help='of the study, all processes together')
     parser.add_argument('--megapixels', type=float, default=4., help='small ones that each trial sees')
     args = parser.parse_args()
-    (videos, _), (held, _) = split_videos([source.path for source in survey(args.folder)], .2)
+    (videos, _), (held, _) = split_videos([source.path for source in probe_videos(args.folder)], .2)
     bicubic = luma(load_model('bicubic'), held)['psnr_y']
     def score(model): return luma(model, held)['psnr_y'] - bicubic
     study = optuna.create_study(storage=f'sqlite:///{RESULTS/"hpo.db"}', study_name=f'light, {args.megapixels:g} megapixels', direction='maximize', load_if_exists=True,

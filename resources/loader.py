@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from tsr.data import clips, low_resolution, make_sample, to_bytes, to_float, window_indices
-from tsr.dataset import MultiVideoDataset, as_pixels, load_batches
-from tsr.model import new_model
+from tsr.data import window_indices
+from tsr.resample import low_resolution, to_bytes, to_float
+from tsr.samples import clips, make_sample
+from tsr.dataset import MultiVideoDataset, load_batches, pack_rgb
+from tsr.model import create_model
 from tsr.optimizers import OPTIMIZERS
-from tsr.training import TrainConfig, commit
+from tsr.training import TrainConfig, git_commit
 from tsr.video import probe, read_frames, write_frames
 
 RESULTS = Path(__file__).parent/'results'
@@ -89,7 +91,7 @@ class Step:
     "A training step of the default network."
     def __init__(self):
         torch.manual_seed(0)
-        self.model = new_model(TrainConfig().model).to(memory_format=torch.channels_last)
+        self.model = create_model(TrainConfig().model).to(memory_format=torch.channels_last)
         self.optimizer = OPTIMIZERS[TrainConfig().optimizer](self.model.parameters(), 1e-3)
 
     def __call__(self, window, truth):
@@ -118,12 +120,12 @@ class PatchByPatch(MultiVideoDataset):
     def example(self, i):
         rng = random.Random(f'{self.seed} {self.epoch} {i}')
         s, _, frame = self.locate(i)
-        large, small, _, first = self.open(s)
-        y, x = (rng.randrange(4, n - self.patch - 4) for n in (small.height, small.width))
-        around, m = window_indices(frame - first, len(large)), 4
-        cut = to_float(large.cut(around, *(slice(2 * (k - m), 2 * (k + self.patch + m)) for k in (y, x))))
+        hr, lr, _, first = self.open(s)
+        y, x = (rng.randrange(4, n - self.patch - 4) for n in (lr.height, lr.width))
+        around, m = window_indices(frame - first, len(hr)), 4
+        cut = to_float(hr.read(around, *(slice(2 * (k - m), 2 * (k + self.patch + m)) for k in (y, x))))
         window = low_resolution(cut, (self.patch + 2 * m,) * 2)[..., m:-m, m:-m]
-        return as_pixels(to_bytes(window)), as_pixels(to_bytes(cut[1, :, 2 * m:-2 * m, 2 * m:-2 * m]))
+        return pack_rgb(to_bytes(window)), pack_rgb(to_bytes(cut[1, :, 2 * m:-2 * m, 2 * m:-2 * m]))
 
 class DecodeEach(MultiVideoDataset):
     "The rival that keeps nothing: each example is decoded from the key frame before it."
@@ -135,7 +137,7 @@ class DecodeEach(MultiVideoDataset):
         h, w = images[0].shape[:2]
         y, x = (rng.randrange(n // 2 - self.patch) * 2 for n in (h, w))
         cut = to_float(np.stack([images[k - around[0]][y:y + 2 * self.patch, x:x + 2 * self.patch] for k in around]))
-        return as_pixels(to_bytes(low_resolution(cut, (self.patch,) * 2))), as_pixels(images[frame - around[0]][y:y + 2 * self.patch, x:x + 2 * self.patch])
+        return pack_rgb(to_bytes(low_resolution(cut, (self.patch,) * 2))), pack_rgb(images[frame - around[0]][y:y + 2 * self.patch, x:x + 2 * self.patch])
 
 def speed(steps, rounds=12):
     "Each design's training speed as a share of the same step fed from memory, in turns; and from an empty folder."
@@ -202,7 +204,7 @@ def main():
     for part in args.parts:
         with tempfile.TemporaryDirectory() as os.environ['TSR_CACHE']: table = globals()[part](args.steps)
         table.to_csv(RESULTS/f'loader_{part}.csv', index=False)
-        notes[part] = dict(commit=commit(), steps=args.steps, machine=platform.platform(), cores=os.cpu_count(), torch=torch.__version__, videos=len(clips('train')),
+        notes[part] = dict(commit=git_commit(), steps=args.steps, machine=platform.platform(), cores=os.cpu_count(), torch=torch.__version__, videos=len(clips('train')),
                            real_clips='TSR_CLIPS' in os.environ, command=f'python resources/loader.py {part} --steps {args.steps}')
         about.write_text(json.dumps(notes, indent=1) + '\n')
 

@@ -17,14 +17,15 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from tsr.data import TRAIN, make_sample, to_bytes
+from tsr.resample import to_bytes
+from tsr.samples import TRAIN_SCENES, make_sample
 from tsr.tracking import MLflow, connect
-from tsr.training import Callback, MultiTrainer, TrainConfig, commit
+from tsr.training import MultiTrainer, TrainConfig, git_commit
 
 RESULTS = Path(__file__).parent/'results'
 SHORT = dict(epochs=4, patches_per_window=40, validation_frames=4) # epochs of sixty steps
 LONG = dict(patches_per_window=400) # of six hundred: those of the package's own training have 861 (train_default.csv)
-EVENTS = ('on_start', 'on_batch', 'on_epoch', 'on_end')
+EVENTS = ('before_fit', 'after_batch', 'after_epoch', 'after_fit')
 
 class Stopwatch:
     "Seconds by name, of wall clock and of processor."
@@ -37,7 +38,7 @@ class Stopwatch:
             self.wall[name] = self.wall.get(name, 0) + time.perf_counter() - wall
             self.cpu[name] = self.cpu.get(name, 0) + time.process_time() - cpu
 
-class Timed(Callback):
+class Timed:
     "Another callback, under a stopwatch."
     def __init__(self, inner, watch):
         def timed(event):
@@ -52,7 +53,7 @@ def train(
 ): # dict, a row of the table
     "One training in a folder of its own."
     torch.set_num_threads(min(2, os.cpu_count()))
-    clips, config, watch = [make_sample(s, frames=24) for s in TRAIN], TrainConfig(**settings), Stopwatch()
+    clips, config, watch = [make_sample(s, frames=24) for s in TRAIN_SCENES], TrainConfig(**settings), Stopwatch()
     with tempfile.TemporaryDirectory() as folder:
         uri = f'sqlite:///{folder}/mlflow.db'
         trainer = MultiTrainer(clips, config, Path(folder)/'run', [])
@@ -77,7 +78,7 @@ def main():
     jobs = [(logged, SHORT) for _ in range(args.repeats) for logged in (False, True)]
     if args.minutes: jobs.append((True, LONG | dict(minutes=args.minutes)))
     with ProcessPoolExecutor(1, get_context('spawn'), max_tasks_per_child=1) as pool: rows = list(pool.map(train, *zip(*jobs)))
-    about = dict(commit=commit(), date=date.today().isoformat(), short=SHORT, long=LONG, clips=dict(scenes=TRAIN, frames=24), torch=torch.__version__,
+    about = dict(commit=git_commit(), date=date.today().isoformat(), short=SHORT, long=LONG, clips=dict(scenes=TRAIN_SCENES, frames=24), torch=torch.__version__,
                  threads=min(2, os.cpu_count()), cores=os.cpu_count(), system=platform.platform(), python=platform.python_version(),
                  note='the machine was shared with other work')
     part = args.out/'logging_cost.csv.part'

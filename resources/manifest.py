@@ -12,9 +12,10 @@ the same on every machine only to rounding, and the encoder makes other bytes of
 import argparse, csv, hashlib, sys
 from pathlib import Path
 
-from tsr.data import PHOTO_SUFFIXES, VIDEO_SUFFIXES, find_videos, make_sample
-from tsr.dataset import look_into
-from tsr.video import TSRError
+from tsr.data import PHOTO_SUFFIXES, VIDEO_SUFFIXES, find_videos
+from tsr.samples import make_sample
+from tsr.dataset import probe_source
+from tsr.core import TSRError
 
 def named(
     inputs # list of folders, files and NAME=FILE
@@ -32,7 +33,7 @@ def describe(
 ): # dict of text, as the table holds it
     "A file's row, but for its name."
     if path.suffix.lower() in VIDEO_SUFFIXES | PHOTO_SUFFIXES:
-        s = look_into(path)
+        s = probe_source(path)
         row = dict(bytes=s.bytes, width=s.width, height=s.height, frames=len(s.times), sha256=s.sha256)
     else: row = dict(bytes=path.stat().st_size, width='', height='', frames='', sha256=hashlib.sha256(path.read_bytes()).hexdigest())
     return {k: str(v) for k, v in row.items()}
@@ -74,7 +75,7 @@ def check(
     parts = [f'{len(names)} {what} ({"; ".join(names[:3])}{"; ..." if names[3:] else ""})' for what, names in groups.items() if names]
     if parts: raise TSRError(f'{manifest}: the files are not those that it lists: {", ".join(parts)}')
 
-def film(
+def render_scene(
     manifest, # path of a table
     folder # of the clips; made if need be
 ):
@@ -104,7 +105,7 @@ def main():
     for flags in (('-o', '--out'), ('--check',), ('--film',), ('--link',)): parser.add_argument(*flags, metavar='MANIFEST')
     args = parser.parse_args()
     if not (args.out or args.check or args.film or args.link): parser.error('what shall be done with MANIFEST?')
-    if args.film: film(args.film, args.inputs[0])
+    if args.film: render_scene(args.film, args.inputs[0])
     if args.out: write(args.out, named(args.inputs))
     if listed := args.check or args.film: check(listed, named(args.inputs))
     if args.link: check(args.link, named([str(link(args.link, args.inputs[0]))]))

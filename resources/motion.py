@@ -5,7 +5,7 @@ FOLDER that they were not trained on. Each frame is scored with its true neighbo
 (what comes before is from another video), with and without the search for motion leaving out what does not fit; and after a cut that was noticed (the
 frame itself in place of what comes before). One row for each network, seed and video goes into resources/results/exploration_motion.csv, with how much
 the small video changes from frame to frame; rows that are there are not made again. `--strange` measures instead by how much true neighbours and
-frames of other videos differ from a frame along the motion (resources/results/motion_strange.csv), between which `tsr.motion.STRANGE` draws the line.
+frames of other videos differ from a frame along the motion (resources/results/motion_strange.csv), between which `tsr.motion.SCENE_CHANGE_THRESHOLD` draws the line.
 """
 import argparse
 from functools import lru_cache
@@ -17,15 +17,15 @@ from tqdm.auto import tqdm
 
 import tsr.motion
 
-from explore import MODELS, middle
-from tsr.data import resize
-from tsr.dataset import MultiVideoDataset, survey
-from tsr.evaluation import score
-from tsr.model import bundled, load_model
-from tsr.runs import whole
-from tsr.training import commit, split_videos
+from explore import MODELS, center_pair
+from tsr.resample import resize
+from tsr.dataset import MultiVideoDataset, probe_videos
+from tsr.losses import score_frame
+from tsr.model import bundled_models, load_model
+from tsr.core import atomic_write
+from tsr.training import git_commit, split_videos
 
-TABLE, STRANGE = (Path(__file__).parent/'results'/name for name in ('exploration_motion.csv', 'motion_strange.csv'))
+TABLE, DIFFERENCES = (Path(__file__).parent/'results'/name for name in ('exploration_motion.csv', 'motion_strange.csv'))
 NAMES = 'TSRNet', 'AlignedNet', '1 frame'
 FRAMES = 5 # scored of each video
 
@@ -35,7 +35,7 @@ def read(
 ): # small windows (9, C, h, w) and large frames (C, H, W) of frames spread over it; the mean change from a frame to the next, of 255
     "A video."
     data = MultiVideoDataset([video], 4, 4, segment=1)
-    pairs = [middle(*data[int((i + .5) * len(data) / FRAMES)]) for i in range(FRAMES)]
+    pairs = [center_pair(*data[int((i + .5) * len(data) / FRAMES)]) for i in range(FRAMES)]
     return pairs, sum(255 * (window[4] - window[3]).abs().mean().item() for window, _ in pairs) / FRAMES
 
 def situations(
@@ -51,13 +51,13 @@ def situations(
 
 def unguarded(function): # of nothing
     "What it returns when no neighbour is left out."
-    usual, tsr.motion.STRANGE = tsr.motion.STRANGE, float('inf')
+    usual, tsr.motion.SCENE_CHANGE_THRESHOLD = tsr.motion.SCENE_CHANGE_THRESHOLD, float('inf')
     try: return function()
-    finally: tsr.motion.STRANGE = usual
+    finally: tsr.motion.SCENE_CHANGE_THRESHOLD = usual
 
 def strange(videos): # iterator of rows
     "The mean difference along the motion, for a frame of each stretch and the one before it, and for first frames of different videos."
-    def difference(frame, other): return unguarded(lambda: tsr.motion.look_along(torch.stack((frame, other))[None], 0, 2).abs().mean().item())
+    def difference(frame, other): return unguarded(lambda: tsr.motion.align_neighbours(torch.stack((frame, other)), 0, 2).abs().mean().item())
     last = read(videos[-1])[0][-1][0][4]
     for video in videos:
         pairs, _ = read(video)
@@ -74,7 +74,7 @@ def rows(model, videos, **facts):
         scores = []
         for (window, truth), (other, _) in zip(pairs, others):
             seen = situations(window[4 - back:5 + forward], back, other[4 - back:4])
-            luma = lambda k: score(model(seen[k][None]), truth[None])['psnr_y']
+            luma = lambda k: score_frame(model(seen[k][None]), truth[None], metrics=['psnr_y'])['psnr_y']
             scores.append({k: luma(k) for k in seen})
             if 'cut' in seen: scores[-1]['unguarded'] = unguarded(lambda: luma('cut'))
         yield dict(video=path.stem, motion=round(motion, 2), **facts, **pd.DataFrame(scores).mean().round(4))
@@ -83,12 +83,12 @@ def noted(model, videos, name, seed): return model, videos, dict(name=name, seed
 
 def networks(folder, steps):
     "Each network, the videos that it has not seen, and what is to be noted of it."
-    paths = [source.path for source in survey(folder)]
+    paths = [source.path for source in probe_videos(folder)]
     _, (held, _) = split_videos(paths, .2)
     for file in sorted(MODELS.glob(f'*, {steps} steps, seed *.safetensors')):
         name, _, seed = file.stem.rsplit(', ', 2)
         if name in NAMES: yield noted(load_model(file), held, name, int(seed.split()[-1]))
-    for name in sorted(bundled().keys() & {'default', 'light', 'default@clean', 'light@clean'}):
+    for name in sorted(bundled_models().keys() & {'default', 'light', 'default@clean', 'light@clean'}):
         model = load_model(name)
         yield noted(model, [p for p in paths if p.name not in model.provenance['trained_on']], name, model.provenance['config']['seed'])
 
@@ -99,13 +99,13 @@ def main():
     parser.add_argument('--strange', action='store_true', help='measure how true neighbours and other scenes differ')
     args = parser.parse_args()
     if args.strange:
-        with whole(STRANGE) as part: pd.DataFrame(strange([source.path for source in survey(args.folder)])).assign(commit=commit()).to_csv(part, index=False)
+        with atomic_write(DIFFERENCES) as part: pd.DataFrame(strange([source.path for source in probe_videos(args.folder)])).assign(commit=git_commit()).to_csv(part, index=False)
         return
     table = pd.read_csv(TABLE, dtype=dict(commit=str)).to_dict('records') if TABLE.exists() else []
     done = {(r['name'], r['seed'], r['steps']) for r in table}
     for model, videos, facts in tqdm(list(networks(args.folder, args.steps)), unit='network'):
         if (facts['name'], facts['seed'], facts['steps']) in done: continue
         table += rows(model, videos, **facts)
-        with whole(TABLE) as part: pd.DataFrame(table).to_csv(part, index=False)
+        with atomic_write(TABLE) as part: pd.DataFrame(table).to_csv(part, index=False)
 
 if __name__ == '__main__': main()

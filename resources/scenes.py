@@ -12,9 +12,12 @@ from pathlib import Path
 
 import torch
 
-from tsr.data import SCENES, SHOW, TRAIN, camera, film, find_videos, look, photo_size, to_bytes, view
-from tsr.dataset import look_into
-from tsr.video import TSRError, write_frames
+from tsr.data import find_videos
+from tsr.resample import to_bytes
+from tsr.samples import SCENES, TEST_SCENES, TRAIN_SCENES, camera_path, photo_size, render_scene, render_view, sample_image
+from tsr.dataset import probe_source
+from tsr.core import TSRError
+from tsr.video import write_frames
 
 SIZE, FRAMES, DRAWN, FPS = (640, 360), 120, 24, 24 # of the films to train on, and how many of them are drawn
 SCIKIT = 'as scikit-image installs them (BSD-3-Clause, public domain, CC0; see its data/README)'
@@ -47,8 +50,8 @@ def photograph(path): # float tensor (3, H, W)
 
 def pan(picture, t, seed, size, zoom):
     "What a camera sees that moves without turning: as much of the picture as there is."
-    (H, W), (h, w), (x, y, *_) = picture.shape[-2:], size, camera(t, seed)
-    return view(picture, (W / 2 + x * (W - zoom * w) / 2, H / 2 + y * (H - zoom * h) / 2), zoom, 0, size)
+    (H, W), (h, w), (x, y, *_) = picture.shape[-2:], size, camera_path(t, seed)
+    return sample_image(picture, (W / 2 + x * (W - zoom * w) / 2, H / 2 + y * (H - zoom * h) / 2), zoom, 0, size)
 
 def frames(
     row, # dict of text, of a table
@@ -57,13 +60,13 @@ def frames(
     "The film of a row."
     w, h, n, seed = (int(row[k]) for k in ('width', 'height', 'frames', 'seed'))
     if row['source'] in SCENES:
-        SCENES[row['name']] = *SCENES[row['source']][:2], seed # hung anew
-        yield from film(row['name'], n, FPS, (h, w))
+        SCENES.register((*SCENES[row['source']][:2], seed), name=row['name']) # the same pictures in another order
+        yield from render_scene(row['name'], n, FPS, (h, w))
         return
     left, top, right, bottom = (int(row[k]) for k in ('left', 'top', 'right', 'bottom'))
     piece = photograph(Path(photos)/row['source'])[:, top:bottom, left:right]
     for i in range(n):
-        yield to_bytes(pan(piece, i / FPS, seed, (h, w), float(row['zoom'])) if row['zoom'] else look(piece, i / FPS, seed, (h, w)))
+        yield to_bytes(pan(piece, i / FPS, seed, (h, w), float(row['zoom'])) if row['zoom'] else render_view(piece, i / FPS, seed, (h, w)))
 
 def make(
     table, # path of a .csv file
@@ -75,7 +78,7 @@ def make(
     with open(table, newline='') as f: rows = list(csv.DictReader(f))
     for row in rows:
         path = top/f'{row["name"]}.mp4'
-        if path.exists() and len(look_into(path).times) == int(row['frames']): continue
+        if path.exists() and len(probe_source(path).times) == int(row['frames']): continue
         write_frames(path, frames(row, photos), fps=FPS, crf=10, preset='veryfast')
     strangers = {p.stem for p in find_videos(top)} - {row['name'] for row in rows}
     if strangers: raise TSRError(f'{top}: holds films that {table} does not list: {", ".join(sorted(strangers)[:3])}')
@@ -93,14 +96,14 @@ def plan(
     for path in sorted((photos/'train').glob('*.jpg')):
         height, width = photograph(path).shape[-2:]
         for k, piece in enumerate(pieces(width, height, SIZE)): add('own_train', f'{path.stem}_{k}', path.name, licence(path.name), SIZE, piece=piece)
-    for k in range(DRAWN): add('own_train', f'{TRAIN[k % 2]}_{k // 2}', TRAIN[k % 2], SCIKIT, SIZE)
+    for k in range(DRAWN): add('own_train', f'{TRAIN_SCENES[k % 2]}_{k // 2}', TRAIN_SCENES[k % 2], SCIKIT, SIZE)
     for path in sorted((photos/'test').glob('*.jpg')):
         height, width = photograph(path).shape[-2:]
         whole = 0, 0, width, height
         add('own_test', path.stem, path.name, licence(path.name), photo_size(width, height), 60, whole)
         for table, size in (('qhd', (2304, 1296)), ('fhd', (1920, 1080))): # .9 of the photograph at its own sharpness; .75 of that
             if width >= 2560 and height >= 1440: add(table, path.stem, path.name, licence(path.name), size, 25, whole, 2304 / size[0])
-    for scene in SHOW: add('own_test', scene, scene, SCIKIT, (1280, 720), 60)
+    for scene in TEST_SCENES: add('own_test', scene, scene, SCIKIT, (1280, 720), 60)
     for name, rows in tables.items():
         with open(Path(out)/f'{name}.csv', 'w', newline='') as f:
             writer = csv.DictWriter(f, rows[0], lineterminator='\n')

@@ -15,7 +15,7 @@ import psutil
 from PIL import Image
 
 from tsr.tracking import connect
-from tsr.video import TSRError
+from tsr.core import TSRError
 
 METRICS = ('gain_psnr', 'loss')
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')

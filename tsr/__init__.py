@@ -1,13 +1,8 @@
 __version__ = "0.1.0"
 
-import os
-
-# PyTorch's threads spin while they wait; on cores that something else uses too, that slows everything down tenfold.
-os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
-
 # `import tsr` is quick: what is named here is fetched from its module at first use (PEP 562).
-_HOMES = dict(Upscaler='evaluation', evaluate='evaluation', MultiTrainer='training', TrainConfig='training',
-              MultiVideoDataset='dataset', load_model='model', TSRError='video', probe='video', read_frames='video')
+_HOMES = dict(Upscaler='inference', evaluate='evaluation', MultiTrainer='training', TrainConfig='training',
+              MultiVideoDataset='dataset', load_model='model', TSRError='core', probe='video', read_frames='video')
 __all__ = list(_HOMES)
 _HOMES |= dict(TrainingPanel='panels', UpscalePanel='panels', compare='widgets') # `from tsr import *` must work without ipywidgets
 
