@@ -1,10 +1,5 @@
 __version__ = "0.1.0"
 
-import os
-
-# PyTorch's threads spin while they wait; on cores that something else uses too, that slows everything down tenfold.
-os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
-
 # `import tsr` is quick: what is named here is fetched from its module at first use (PEP 562).
 _HOMES = dict(Upscaler='inference', evaluate='evaluation', MultiTrainer='training', TrainConfig='training',
               MultiVideoDataset='dataset', load_model='model', TSRError='core', probe='video', read_frames='video')

@@ -29,7 +29,7 @@ def first_line(
     return (getattr(error, 'strerror', None) or str(error).strip() or type(error).__name__).splitlines()[0]
 
 def is_disk_full(
-    error:BaseException # an `OSError`, or an exception of a library written in Rust, which quotes the code as '(os error 28)'
+    error:BaseException # an `OSError`, or one of a library written in Rust, whose message says '(os error 28)'
 )->bool:
     "Whether a file could not be written because the disk, a quota or the largest file size is exhausted."
     codes = errno.ENOSPC, getattr(errno, 'EDQUOT', errno.ENOSPC), errno.EFBIG
@@ -57,8 +57,8 @@ class Registry(Mapping):
     def __getitem__(self, name):
         if name not in self._entries:
             raise TSRError(f'no {self.kind} {name!r}{did_you_mean(name, self)}: choose from {", ".join(self)}')
-        if isinstance(entry := self._entries[name], str): entry = self._entries[name] = getattr(import_module(entry), name)
-        return entry
+        if isinstance(self._entries[name], str): self._entries[name] = getattr(import_module(self._entries[name]), name)
+        return self._entries[name]
 
     def __contains__(self, name): return name in self._entries
     def __iter__(self): return iter(self._entries)
@@ -76,15 +76,15 @@ def did_you_mean(
 def cache_dir(
     *parts:str # of a folder inside it
 )->Path: # the folder, which exists and can be written
-    "Where sample clips and decoded frames are kept: `TSR_CACHE`, or `~/.cache/tsr`. Raises `TSRError` if it cannot be written."
+    "Where sample clips and decoded frames are kept: `TSR_CACHE`, or `~/.cache/tsr`. Raises `TSRError` if that is unwritable."
     folder = Path(os.environ.get('TSR_CACHE') or '~/.cache/tsr')
     try:
         folder = folder.expanduser().joinpath(*parts)
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK | os.X_OK): raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except (OSError, RuntimeError) as e: # RuntimeError: there is no home folder
-        message = f'{folder}: the cache folder cannot be used ({first_line(e)}); set TSR_CACHE to a folder that can be written'
-        raise TSRError(message) from None
+        raise TSRError(f'{folder}: the cache folder cannot be used ({first_line(e)}); '
+                       'set TSR_CACHE to a folder that can be written') from None
     return folder
 
 # %% ../nbs/20_core.ipynb #fa01127b
@@ -120,19 +120,22 @@ def write_table(
 # %% ../nbs/20_core.ipynb #c0de0a07
 @contextmanager
 def run_lock(
-    folder # path; made if it is missing
+    folder, # path; made if it is missing
+    timeout=0. # seconds to wait for another holder
 ): # the lock is held within the `with` block
     "Hold the file `.lock` of a folder; raises `TSRError` if another process, or another part of this one, holds it."
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (lock := FileLock(folder/'.lock', thread_local=False)).acquire(timeout=0)
-    except Timeout: raise TSRError(f'{folder}: in use by another run; wait until it ends, or choose another folder') from None
+        (lock := FileLock(folder/'.lock', thread_local=False)).acquire(timeout=timeout)
+    except Timeout:
+        raise TSRError(f'{folder}: in use by another run; wait until it ends, or choose another folder') from None
     except NotImplementedError: # some network file systems have no locks
         warnings.warn(f'{folder}: this file system has no locks; make sure that only one run uses the folder')
         yield
         return
-    except OSError as e: raise TSRError(f'{folder}: cannot be written ({first_line(e)}); choose another folder') from None
+    except OSError as e:
+        raise TSRError(f'{folder}: cannot be written ({first_line(e)}); choose another folder') from None
     try: yield
     finally: lock.release()
 

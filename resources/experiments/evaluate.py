@@ -4,16 +4,18 @@ It is `tsr evaluate` with names: a model may be given as NAME=FILE. The mean gai
 """
 import argparse
 
-from tsr.evaluation import evaluate, model_label, save_table
+from tsr.evaluation import check_table_path, evaluate, label_models, save_table
 from tsr.training import git_commit
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument('folder')
 parser.add_argument('models', nargs='+', metavar='MODEL')
-parser.add_argument('--every', type=int, default=1, help='score each so-manieth frame')
+parser.add_argument('--every', type=int, default=1, help='score every Nth frame')
 parser.add_argument('--downscale', default='area', help='how the small side is made')
 parser.add_argument('--out', required=True)
 args = parser.parse_args()
-named = (text.rpartition('=') for text in args.models)
-df = evaluate({name or model_label(file): file for name, _, file in named}, args.folder, args.every, downscale=args.downscale)
+check_table_path(args.out)
+named = [text.rpartition('=') for text in args.models]
+labels = {file: label for label, file in label_models([file for name, _, file in named if not name]).items()}
+df = evaluate({name or labels[file]: file for name, _, file in named}, args.folder, args.every, downscale=args.downscale)
 save_table(df, args.out, gain_psnr=df.groupby('model', sort=False).gain_psnr.mean().round(4).to_dict(), commit=git_commit())

@@ -24,6 +24,11 @@ from variants import collapse  # the import makes the names of variants architec
 from tsr.core import atomic_write
 from tsr.dataset import MultiVideoDataset, survey
 from tsr.evaluation import score
+from variants import collapse # the import makes the names of variants architectures
+from tsr.data import evenly_spaced
+from tsr.dataset import MultiVideoDataset, probe_videos
+from tsr.losses import score_frame
+from tsr.model import load_model, save_model, summary
 from tsr.inference import supports_bfloat16
 from tsr.model import load_model, save_model, summary
 from tsr.training import MultiTrainer, TrainConfig, git_commit, split_videos
@@ -72,7 +77,7 @@ def train(
         trainer.train()
     return trainer.model.cpu().eval()
 
-def center_crop(
+def center_pair(
     window, # (T, C, h, w)
     truth # (C, 2h, 2w)
 ): # the same part of both
@@ -87,9 +92,9 @@ def luma(
 ): # dict of means
     "The scores of the report."
     data = MultiVideoDataset(videos, model.frames_back, model.frames_forward, segment=1)
-    picked = np.linspace(0, len(data) - 1, FRAMES).round().astype(int).tolist()
-    scores = [score(model(window[None]), truth[None]) for window, truth in (center_crop(*data[i]) for i in picked)]
-    return {k: round(float(np.mean([s[k] for s in scores])), 5) for k in ('psnr_y', 'ssim_y')}
+    picked = evenly_spaced(len(data), FRAMES)
+    scores = [score_frame(model(window[None]), truth[None], metrics=('psnr_y', 'ssim_y')) for window, truth in (center_pair(*data[i]) for i in picked)]
+    return {k: round(float(np.mean([s[k] for s in scores])), 5) for k in scores[0]}
 
 def row(name, seed, steps, videos, held):
     "Train a network, keep it, score it."
@@ -109,7 +114,7 @@ def main():
     parser.add_argument('--seeds', type=int, default=2)
     parser.add_argument('--only', nargs='*', default=list(NETWORKS), choices=list(NETWORKS))
     args = parser.parse_args()
-    (videos, _), (held, _) = split_videos([source.path for source in survey(args.folder)], .2)
+    (videos, _), (held, _) = split_videos([source.path for source in probe_videos(args.folder)], .2)
     if TABLE.exists(): rows = pd.read_csv(TABLE, dtype=dict(commit=str)).to_dict('records')
     else: rows = [dict(name=name, seed=0, steps=0, **luma(load_model(name), held), commit=git_commit()) for name in ('bicubic', 'lanczos4', 'linear')]
     done = {(r['name'], r['seed'], r['steps']) for r in rows}

@@ -33,6 +33,16 @@ from tsr.resample import to_float
 from tsr.runs import Callback
 from tsr.samples import clips
 from tsr.training import TrainConfig, git_commit, learning_rate, split_videos
+from benchmark import RESULTS, machine, originals
+from explore import center_pair, train
+from tsr.resample import to_float
+from tsr.samples import clips
+from tsr.data import evenly_spaced
+from tsr.dataset import MultiVideoDataset
+from tsr.losses import Charbonnier, score_frame
+from tsr.model import MODELS, Interpolation, TSRCNN, create_model, load_model, load_original
+from tsr.optimizers import OPTIMIZERS
+from tsr.training import TrainConfig, git_commit, scheduled_learning_rate, split_videos
 
 STEPS = dict(leak=600, residual=200) # of each training, if no other number is asked for
 TABLES = 'results1', 'results2', 'results3', 'resultsQHD', 'resultsFHD', 'resultsCustom'
@@ -46,8 +56,6 @@ def published(args):
             rows.append(dict(table=table, network=network, optimizer=optimizer, loss=loss, videos=int(videos), psnr=row.average_psnr, ssim=row.average_ssim, qm=row.average_qm, score=row.score))
     return pd.DataFrame(rows)
 
-def pick(n, count): return np.unique(np.linspace(0, n - 1, count).round().astype(int)).tolist() # so many of n, evenly
-
 def with_bicubic(window, truth): return window, truth, decibels(load_model('bicubic')(window[None, 1:2]), truth[None], 8) # what is scored, and bicubic's score
 
 def gain(
@@ -58,7 +66,7 @@ def gain(
     k = model.frames_back
     with torch.inference_mode(): return float(np.mean([decibels(model(window[None, 1 - k:2 + k]), truth[None], 8) - base for window, truth, base in scored]))
 
-def decibels(out, truth, crop=0): return psnr(out.clamp(0, 1).mul(255).round().div(255), truth, crop).item() # of what a file would hold
+def decibels(out, truth, crop=0): return score_frame(out, truth, crop, ['psnr'])['psnr']
 
 # leak
 
@@ -75,7 +83,7 @@ def learn(
     config, rng, net = TrainConfig(), np.random.default_rng(seed), create_model('TSRNet', features=8, blocks=3)
     optimizer = OPTIMIZERS[config.optimizer](net.parameters())
     for step in range(steps):
-        for group in optimizer.param_groups: group['lr'] = learning_rate(config, step, step / steps)
+        for group in optimizer.param_groups: group['lr'] = scheduled_learning_rate(config, step, step / steps)
         items = rng.choice(frames, 8) * data.patches_per_window + rng.integers(data.patches_per_window, size=8)
         window, truth = map(to_float, data.__getitems__(items.tolist()))
         optimizer.zero_grad()
@@ -84,7 +92,7 @@ def learn(
         optimizer.step()
     return net.eval()
 
-def split_model(videos, seed): # list of dicts: the clip's frames in the data set, a random half to learn from and some of the other half
+def split_halves(videos, seed): # list of dicts: the clip's frames in the data set, a random half to learn from and some of the other half
     "What a random split over frames does to each clip."
     rng, first, split = np.random.default_rng(seed), 0, []
     for n in (len(MultiVideoDataset([v])) for v in videos):
@@ -99,8 +107,8 @@ def leak(args):
     for seed in range(args.seeds):
         videos = [v for v in clips('train') if v.stem in KINDS] or clips('train')
         whole, squares = MultiVideoDataset(videos), MultiVideoDataset(videos, patch=32, patches_per_window=16, augment=True, seed=seed)
-        split = split_model(videos, seed)
-        scored = [[with_bicubic(*center_crop(*whole[i])) for i in part['score']] for part in split]
+        split = split_halves(videos, seed)
+        scored = [[with_bicubic(*center_pair(*whole[i])) for i in part['score']] for part in split]
         known = lambda clips: learn(squares, np.concatenate([split[v]['learn'] for v in clips]), args.steps, seed)
         own = known(range(len(videos)))
         for out in np.array_split(range(len(videos)), min(3, len(videos))): # clips that are left out together
@@ -112,10 +120,10 @@ def linear_leak(args):
     "The same with the fitted linear filter, on more and more clips."
     videos = clips('train')
     whole, squares = MultiVideoDataset(videos), MultiVideoDataset(videos, patch=96)
-    split = split_model(videos, 0)
+    split = split_halves(videos, 0)
     known = [equations(squares[i] for i in part['learn'][:12]) for part in split]
     for v, part in enumerate(tqdm(split, 'linear filters', unit='clip')):
-        scored = [with_bicubic(*center_crop(*whole[i])) for i in part['score']]
+        scored = [with_bicubic(*center_pair(*whole[i])) for i in part['score']]
         others = [known[u] for u in np.random.default_rng(v).permutation(len(videos)) if u != v]
         for n in (1, 2, 4, 8, 16, len(others)):
             for name, used in (('random', [known[v], *others[:n - 1]]), ('video', others[:n])):
@@ -168,16 +176,16 @@ def ends(args):
 
 # residual
 
+@MODELS.register
 class AddedTSRCNN(TSRCNN):
     "The original's network, whose result is added to bicubic and begins at nothing."
     def __init__(self, frames_back=1, frames_forward=1, scale=2):
         super().__init__(frames_back, frames_forward, scale)
-        self.args = dict(frames_back=frames_back, frames_forward=frames_forward, scale=scale)
         nn.init.zeros_(self.layers[-1].weight), nn.init.zeros_(self.layers[-1].bias)
 
-    def forward(self, window): return super().forward(window) + F.interpolate(window[:, self.frames_back], scale_factor=self.scale, mode='bicubic')
+    def reconstruct(self, x):
+        return super().reconstruct(x) + F.interpolate(x[:, self.center_channels], scale_factor=self.scale, mode='bicubic')
 
-ARCHITECTURES['AddedTSRCNN'] = __name__
 REPORT = dict(optimizer='AdamW', learning_rate=1e-4, loss='MSE', schedule='constant', warmup=0, ema=0.)
 RECIPES = { # name: fields of `TrainConfig`
     'TSRCNN_small at 1e-4, as in the report': dict(model='TSRCNN_small') | REPORT,
@@ -187,19 +195,19 @@ RECIPES = { # name: fields of `TrainConfig`
     'TSRNet, our recipe': dict(model='TSRNet'),
 }
 
-class Curve(Callback):
+class Curve:
     "Gain over bicubic of the model as it would be saved, at a few steps."
     def __init__(self, scored, steps): self.scored, self.steps, self.points = scored, steps, {}
     def note(self, trainer): self.points[trainer.step] = gain(trainer.model.eval(), self.scored); trainer.net.train()
-    def on_start(self, trainer): self.note(trainer)
-    def on_batch(self, trainer):
-        if trainer.phase == 'train' and trainer.step in self.steps: self.note(trainer)
+    def before_fit(self, trainer): self.note(trainer)
+    def after_batch(self, trainer):
+        if trainer.step in self.steps: self.note(trainer)
 
 def residual(args):
     "The curve of each recipe on clips that are held back from all."
     (videos, _), (held, _) = split_videos(clips('train'), .2)
     data = MultiVideoDataset(held, segment=1)
-    scored, rows = [with_bicubic(*center_crop(*data[i])) for i in pick(len(data), 4)], []
+    scored, rows = [with_bicubic(*center_pair(*data[i])) for i in evenly_spaced(len(data), 4)], []
     for name, changes in tqdm(RECIPES.items(), 'recipes'):
         curve = Curve(scored, {10, 30, 100, args.steps})
         train(videos, changes, [curve], steps=args.steps, seed=0)
@@ -213,7 +221,7 @@ def main():
     parser.add_argument('parts', nargs='*', default=[*PARTS], choices=[*PARTS, []], metavar='PART', help=', '.join(PARTS))
     parser.add_argument('--steps', type=int, help=f'of each training; without it {STEPS}')
     parser.add_argument('--seeds', type=int, default=2, help='of leak')
-    parser.add_argument('--every', type=int, default=20, help='of borders: score each so-manieth frame')
+    parser.add_argument('--every', type=int, default=20, help='of borders: score every Nth frame')
     parser.add_argument('--out', type=Path, default=RESULTS, help='folder for the tables')
     args = parser.parse_args()
     about, steps = args.out/'findings.json', args.steps

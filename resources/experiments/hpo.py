@@ -16,18 +16,22 @@ from tsr.core import TSRError, atomic_write, write_json
 from tsr.dataset import survey
 from tsr.model import load_model
 from tsr.runs import Callback
+from explore import luma, train
+from tsr.dataset import probe_videos
+from tsr.model import load_model
+from tsr.core import atomic_write, write_json
 from tsr.training import TrainConfig, git_commit, split_videos
 
 RESULTS = Path(__file__).parents[1]/'results'
 SHAPES = {'8x3': (8, 3), '8x2': (8, 2), '12x1': (12, 1), '16x1': (16, 1), '4x8': (4, 8)} # features x blocks: 0.6 to 1.8 GMAC
 DEFAULTS = dict(shape='8x3', learning_rate=TrainConfig.learning_rate, patch=TrainConfig.patch, batch_size=TrainConfig.batch_size) # the first trial
 
-class Prune(Callback):
+class Prune:
     "Tells Optuna how it stands at half time, and gives up when told to."
     def __init__(self, trial, score): self.trial, self.score = trial, score
 
-    def on_batch(self, trainer):
-        if trainer.phase != 'train' or trainer.step != trainer.config.steps // 2: return
+    def after_batch(self, trainer):
+        if trainer.step != trainer.config.steps // 2: return
         self.trial.report(self.score(trainer.model), 1)
         if self.trial.should_prune(): raise optuna.TrialPruned()
 
@@ -59,7 +63,7 @@ def main():
     parser.add_argument('--trials', type=int, default=12, help='of the study, all processes together')
     parser.add_argument('--megapixels', type=float, default=4., help='small ones that each trial sees')
     args = parser.parse_args()
-    (videos, _), (held, _) = split_videos([source.path for source in survey(args.folder)], .2)
+    (videos, _), (held, _) = split_videos([source.path for source in probe_videos(args.folder)], .2)
     bicubic = luma(load_model('bicubic'), held)['psnr_y']
     def score(model): return luma(model, held)['psnr_y'] - bicubic
     study = optuna.create_study(storage=f'sqlite:///{RESULTS/"hpo.db"}', study_name=f'light, {args.megapixels:g} megapixels', direction='maximize', load_if_exists=True,

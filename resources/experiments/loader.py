@@ -23,6 +23,9 @@ import torch
 
 from tsr.data import window_indices
 from tsr.dataset import MultiVideoDataset, as_pixels, load_batches
+from tsr.resample import low_resolution, to_bytes, to_float
+from tsr.samples import clips, make_sample
+from tsr.dataset import MultiVideoDataset, load_batches, pack_rgb
 from tsr.model import create_model
 from tsr.optimizers import OPTIMIZERS
 from tsr.resample import low_resolution, to_bytes, to_float
@@ -129,12 +132,12 @@ class PatchByPatch(MultiVideoDataset):
     def example(self, i):
         rng = random.Random(f'{self.seed} {self.epoch} {i}')
         s, _, frame = self.locate(i)
-        large, small, _, first = self.open(s)
-        y, x = (rng.randrange(4, n - self.patch - 4) for n in (small.height, small.width))
-        around, m = window_indices(frame - first, len(large)), 4
-        cut = to_float(large.cut(around, *(slice(2 * (k - m), 2 * (k + self.patch + m)) for k in (y, x))))
+        hr, lr, _, first = self.open(s)
+        y, x = (rng.randrange(4, n - self.patch - 4) for n in (lr.height, lr.width))
+        around, m = window_indices(frame - first, len(hr)), 4
+        cut = to_float(hr.read(around, *(slice(2 * (k - m), 2 * (k + self.patch + m)) for k in (y, x))))
         window = low_resolution(cut, (self.patch + 2 * m,) * 2)[..., m:-m, m:-m]
-        return as_pixels(to_bytes(window)), as_pixels(to_bytes(cut[1, :, 2 * m:-2 * m, 2 * m:-2 * m]))
+        return pack_rgb(to_bytes(window)), pack_rgb(to_bytes(cut[1, :, 2 * m:-2 * m, 2 * m:-2 * m]))
 
 class DecodeEach(MultiVideoDataset):
     "The rival that keeps nothing: each example is decoded from the key frame before it."
@@ -146,7 +149,7 @@ class DecodeEach(MultiVideoDataset):
         h, w = images[0].shape[:2]
         y, x = (rng.randrange(n // 2 - self.patch) * 2 for n in (h, w))
         cut = to_float(np.stack([images[k - around[0]][y:y + 2 * self.patch, x:x + 2 * self.patch] for k in around]))
-        return as_pixels(to_bytes(low_resolution(cut, (self.patch,) * 2))), as_pixels(images[frame - around[0]][y:y + 2 * self.patch, x:x + 2 * self.patch])
+        return pack_rgb(to_bytes(low_resolution(cut, (self.patch,) * 2))), pack_rgb(images[frame - around[0]][y:y + 2 * self.patch, x:x + 2 * self.patch])
 
 def speed(steps, rounds=12):
     "Each design's training speed as a share of the same step fed from memory, in turns; and from an empty folder."

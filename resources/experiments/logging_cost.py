@@ -32,7 +32,7 @@ from tsr.training import MultiTrainer, TrainConfig, git_commit
 RESULTS = Path(__file__).parents[1]/'results'
 SHORT = dict(epochs=4, patches_per_window=40, validation_frames=4) # epochs of sixty steps
 LONG = dict(patches_per_window=400) # of six hundred: those of the package's own training have 861 (train_default.csv)
-EVENTS = ('on_start', 'on_batch', 'on_epoch', 'on_end')
+EVENTS = ('before_fit', 'after_batch', 'after_epoch', 'after_fit')
 
 class Stopwatch:
     "Seconds by name, of wall clock and of processor."
@@ -45,7 +45,7 @@ class Stopwatch:
             self.wall[name] = self.wall.get(name, 0) + time.perf_counter() - wall
             self.cpu[name] = self.cpu.get(name, 0) + time.process_time() - cpu
 
-class Timed(Callback):
+class Timed:
     "Another callback, under a stopwatch."
     def __init__(self, inner, watch):
         def timed(event):

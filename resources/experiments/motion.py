@@ -20,6 +20,11 @@ import tsr.motion
 from tsr.core import atomic_write
 from tsr.dataset import MultiVideoDataset, survey
 from tsr.evaluation import score
+
+from explore import MODELS, center_pair
+from tsr.resample import resize
+from tsr.dataset import MultiVideoDataset, probe_videos
+from tsr.losses import score_frame
 from tsr.model import bundled_models, load_model
 from tsr.resample import resize
 from tsr.training import git_commit, split_videos
@@ -34,7 +39,7 @@ def read(
 ): # small windows (9, C, h, w) and large frames (C, H, W) of frames spread over it; the mean change from a frame to the next, of 255
     "A video."
     data = MultiVideoDataset([video], 4, 4, segment=1)
-    pairs = [center_crop(*data[int((i + .5) * len(data) / FRAMES)]) for i in range(FRAMES)]
+    pairs = [center_pair(*data[int((i + .5) * len(data) / FRAMES)]) for i in range(FRAMES)]
     return pairs, sum(255 * (window[4] - window[3]).abs().mean().item() for window, _ in pairs) / FRAMES
 
 def situations(
@@ -56,7 +61,7 @@ def unguarded(function): # of nothing
 
 def strange(videos): # iterator of rows
     "The mean difference along the motion, for a frame of each stretch and the one before it, and for first frames of different videos."
-    def difference(frame, other): return unguarded(lambda: tsr.motion.align_neighbours(torch.stack((frame, other))[None], 0, 2).abs().mean().item())
+    def difference(frame, other): return unguarded(lambda: tsr.motion.align_neighbours(torch.stack((frame, other)), 0, 2).abs().mean().item())
     last = read(videos[-1])[0][-1][0][4]
     for video in videos:
         pairs, _ = read(video)
@@ -73,7 +78,7 @@ def rows(model, videos, **facts):
         scores = []
         for (window, truth), (other, _) in zip(pairs, others):
             seen = situations(window[4 - back:5 + forward], back, other[4 - back:4])
-            luma = lambda k: score(model(seen[k][None]), truth[None])['psnr_y']
+            luma = lambda k: score_frame(model(seen[k][None]), truth[None], metrics=['psnr_y'])['psnr_y']
             scores.append({k: luma(k) for k in seen})
             if 'cut' in seen: scores[-1]['unguarded'] = unguarded(lambda: luma('cut'))
         yield dict(video=path.stem, motion=round(motion, 2), **facts, **pd.DataFrame(scores).mean().round(4))
@@ -82,7 +87,7 @@ def noted(model, videos, name, seed): return model, videos, dict(name=name, seed
 
 def networks(folder, steps):
     "Each network, the videos that it has not seen, and what is to be noted of it."
-    paths = [source.path for source in survey(folder)]
+    paths = [source.path for source in probe_videos(folder)]
     _, (held, _) = split_videos(paths, .2)
     for file in sorted(MODELS.glob(f'*, {steps} steps, seed *.safetensors')):
         name, _, seed = file.stem.rsplit(', ', 2)
@@ -98,7 +103,7 @@ def main():
     parser.add_argument('--strange', action='store_true', help='measure how true neighbours and other scenes differ')
     args = parser.parse_args()
     if args.strange:
-        with atomic_write(DIFFERENCES) as part: pd.DataFrame(strange([source.path for source in survey(args.folder)])).assign(commit=git_commit()).to_csv(part, index=False)
+        with atomic_write(DIFFERENCES) as part: pd.DataFrame(strange([source.path for source in probe_videos(args.folder)])).assign(commit=git_commit()).to_csv(part, index=False)
         return
     table = pd.read_csv(TABLE, dtype=dict(commit=str)).to_dict('records') if TABLE.exists() else []
     done = {(r['name'], r['seed'], r['steps']) for r in table}

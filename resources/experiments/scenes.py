@@ -20,6 +20,9 @@ from tsr.data import find_videos
 from tsr.dataset import probe_source
 from tsr.resample import to_bytes
 from tsr.samples import SCENES, TEST_SCENES, TRAIN_SCENES, camera, look, photo_size, render_scene, view
+from tsr.samples import SCENES, TEST_SCENES, TRAIN_SCENES, camera_path, photo_size, render_scene, render_view, sample_image
+from tsr.dataset import probe_source
+from tsr.core import TSRError
 from tsr.video import write_frames
 
 SIZE, FRAMES, DRAWN, FPS = (640, 360), 120, 24, 24 # of the films to train on, and how many of them are drawn
@@ -53,8 +56,8 @@ def photograph(path): # float tensor (3, H, W)
 
 def pan(picture, t, seed, size, zoom):
     "What a camera sees that moves without turning: as much of the picture as there is."
-    (H, W), (h, w), (x, y, *_) = picture.shape[-2:], size, camera(t, seed)
-    return view(picture, (W / 2 + x * (W - zoom * w) / 2, H / 2 + y * (H - zoom * h) / 2), zoom, 0, size)
+    (H, W), (h, w), (x, y, *_) = picture.shape[-2:], size, camera_path(t, seed)
+    return sample_image(picture, (W / 2 + x * (W - zoom * w) / 2, H / 2 + y * (H - zoom * h) / 2), zoom, 0, size)
 
 def frames(
     row, # dict of text, of a table
@@ -63,13 +66,13 @@ def frames(
     "The film of a row."
     w, h, n, seed = (int(row[k]) for k in ('width', 'height', 'frames', 'seed'))
     if row['source'] in SCENES:
-        SCENES[row['name']] = *SCENES[row['source']][:2], seed # hung anew
+        SCENES.register((*SCENES[row['source']][:2], seed), name=row['name']) # the same pictures in another order
         yield from render_scene(row['name'], n, FPS, (h, w))
         return
     left, top, right, bottom = (int(row[k]) for k in ('left', 'top', 'right', 'bottom'))
     piece = photograph(Path(photos)/row['source'])[:, top:bottom, left:right]
     for i in range(n):
-        yield to_bytes(pan(piece, i / FPS, seed, (h, w), float(row['zoom'])) if row['zoom'] else look(piece, i / FPS, seed, (h, w)))
+        yield to_bytes(pan(piece, i / FPS, seed, (h, w), float(row['zoom'])) if row['zoom'] else render_view(piece, i / FPS, seed, (h, w)))
 
 def make(
     table, # path of a .csv file

@@ -11,9 +11,12 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
-from torch import nn
 
 from tsr.evaluation import evaluate, model_label, report_table, save_table
+from tsr.resample import resize
+from tsr.evaluation import evaluate, label_models, model_label, report_table, save_table
+from tsr.model import TSRCNN, SRModel, load_model, model_info
+from tsr.motion import window_flow
 from tsr.inference import optimize_for_inference
 from tsr.model import TSRCNN, load_model, model_info
 from tsr.resample import resize
@@ -39,16 +42,18 @@ def best(
     rows.to_csv(table, index=False, float_format='%.4f')
     shutil.copyfile(models[rows.psnr.idxmax()], to)
 
-class Resized(nn.Module):
+class Resized(SRModel):
     "A network that enlarges by whole numbers alone, as `Upscaler` uses it at another scale: enlarged, then made smaller."
     def __init__(self,
         net, # a model
         scale # that is wanted
     ):
-        super().__init__()
-        self.net, self.scale, self.frames_back, self.frames_forward = optimize_for_inference(net), scale, net.frames_back, net.frames_forward
+        super().__init__(scale, net.frames_back, net.frames_forward)
+        self.net = optimize_for_inference(net)
 
-    def forward(self, window): return resize(self.net(window), [int(n * self.scale) for n in window.shape[-2:]], 'lanczos3')
+    def align(self, window, flow=window_flow): return self.net.align(window, flow)
+
+    def reconstruct(self, x): return resize(self.net.reconstruct(x), [int(n * self.scale) for n in x.shape[-2:]], 'lanczos3')
 
 def at_scale(
     model, # what `load_model` takes
@@ -65,14 +70,16 @@ def at_scale(
 def score(
     folder, # of the clips
     models, # list of texts: FILE of a training, or NAME=FILE
-    every, # score each so-manieth frame
+    every, # score every Nth frame
     scale, # ratio
     out # path of the tables, without suffix
 ):
     "Score once, and write the table in both forms; a model without a name of its own is called as its training in the report's form."
-    files = {name or model_label(file): file for name, _, file in (text.rpartition('=') for text in models)}
+    named = [text.rpartition('=') for text in models]
+    labels = {file: label for label, file in label_models([file for name, _, file in named if not name]).items()}
+    files = {name or labels[file]: file for name, _, file in named}
     df = evaluate({name: at_scale(file, scale) for name, file in files.items()}, folder, every, baselines=('bicubic', 'lanczos4', 'linear'), scale=scale)
-    names = {model_label(file): recorded_name(file) for file in models if '=' not in file}
+    names = {label: recorded_name(file) for file, label in labels.items()}
     save_table(df, f'{out}_tidy.csv', clips=df.video.nunique(), frames=int(df.groupby('model').frames.sum().max()), gain_psnr=df.groupby('model', sort=False).gain_psnr.mean().round(4).to_dict(),
                runs=names, sha256={name: hashlib.sha256(Path(file).read_bytes()).hexdigest() for name, file in files.items()}, commit=git_commit())
     report = report_table(df)

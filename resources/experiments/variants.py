@@ -1,7 +1,6 @@
 """Networks that were tried beside TSRNet and not kept: what 07a_ablations compares.
 
-Each takes a window (B, T, C, h, w) and returns the middle frame (B, C, s*h, s*w), as every model of tsr. In mixed precision the picture
-that detail is added to stays in float32, as in TSRNet.
+Each is an `SRModel`. In mixed precision the picture that detail is added to stays in float32, as in TSRNet.
 """
 import torch
 import torch.nn.functional as F
@@ -9,6 +8,9 @@ from torch import nn
 
 from tsr.model import ARCHITECTURES, Interpolation, LinearFilter, load_model
 from tsr.motion import align_neighbours
+from tsr.resample import resize
+from tsr.model import MODELS, Interpolation, LinearFilter, load_model
+from tsr.motion import align_neighbours, window_flow
 from tsr.network import AlignedNet, ResidualBlock, TSRNet, UpsampleHead, pixel_shuffle
 from tsr.resample import resize
 
@@ -30,23 +32,26 @@ class Variant(TSRNet):
 
 class Folded(Variant):
     "TSRNet at a quarter of the pixels: four small pixels become one with four times the channels."
+    halo = None # a tile would have to begin at an even pixel
     def __init__(self, frames_back=1, frames_forward=1, scale=2, features=48, blocks=2):
         super().__init__(frames_back, frames_forward, scale, 3, 0)
-        self.args |= dict(features=features, blocks=blocks)
         self.head, self.body = conv(12 * (frames_back + 1 + frames_forward), features), residuals(features, blocks)
         self.unfold = nn.Sequential(conv(features, 12 * self.scale**2), nn.PixelShuffle(2))
         self.tail = UpsampleHead(3 * self.scale**2, self.scale)
         nn.init.dirac_(self.tail.weight), nn.init.zeros_(self.unfold[0].weight), nn.init.zeros_(self.unfold[0].bias)
 
-    def forward(self, window):
-        h, w = window.shape[-2:]
-        x = self.act(self.head(F.pixel_unshuffle(grow(window.flatten(1, 2), 2), 2)))
-        return pixel_shuffle(self.tail(self.unfold(self.body(x))[..., :h, :w], window[:, self.frames_back]), self.scale)
+    def reconstruct(self, x):
+        h, w = x.shape[-2:]
+        features = self.act(self.head(F.pixel_unshuffle(grow(x, 2), 2)))
+        return pixel_shuffle(self.tail(self.unfold(self.body(features))[..., :h, :w], x[:, self.center_channels]), self.scale)
 
 class SmallPlaces(AlignedNet):
     "AlignedNet whose neighbours are brought into place in the usual way: one number for each small pixel."
-    def gather(self, window):
-        return torch.cat((window[:, self.frames_back], 4 * align_neighbours(window, self.frames_back, 1).to(window.dtype)), 1)
+    @property
+    def align_channels(self): return 3 + self.num_frames - 1
+
+    def align(self, window, flow=window_flow):
+        return torch.cat((window[self.frames_back], 4 * align_neighbours(window, self.frames_back, 1, flow).to(window)))
 
 class Recurrent(Variant):
     "TSRNet that also gets its own features of the frame before: a window is walked through from its first frame."
@@ -54,12 +59,15 @@ class Recurrent(Variant):
         super().__init__(frames_back, frames_forward, scale, features, blocks)
         self.head = conv(3 * (1 + frames_forward) + features, features)
 
-    def forward(self, window):
-        state = window.new_zeros(len(window), self.head.out_channels, *window.shape[-2:])
+    @property
+    def halo(self): return (2 * len(self.body) + 1) * (self.frames_back + 1) + 1 # the state of one frame is read for the next
+
+    def reconstruct(self, x):
+        state = x.new_zeros(len(x), self.head.out_channels, *x.shape[-2:])
         for t in range(self.frames_back + 1):
-            seen = window[:, t:t + 1 + self.frames_forward].flatten(1, 2)
+            seen = x[:, 3 * t:3 * (t + 1 + self.frames_forward)]
             state = self.body(self.act(self.head(torch.cat((seen, state), 1))))
-        return pixel_shuffle(self.tail(state, window[:, self.frames_back]), self.scale)
+        return pixel_shuffle(self.tail(state, x[:, self.center_channels]), self.scale)
 
 class Branches(nn.Module):
     "A 3x3 convolution that is trained as the sum of a 3x3, a 1x1 and nothing."
@@ -107,15 +115,17 @@ class OtherSkip(Variant):
     "TSRNet that adds what it draws to another picture than bicubic: nothing, Lanczos, or the fitted linear filter, which then learns along."
     def __init__(self, frames_back=1, frames_forward=1, scale=2, features=16, blocks=6, skip='linear'):
         super().__init__(frames_back, frames_forward, scale, features, blocks)
-        self.args |= dict(skip=skip)
         self.tail.taps.zero_()
         self.skip = None if skip == 'none' else load_model('linear') if skip == 'linear' else LinearFilter(self.scale)
         if skip not in ('none', 'linear'): self.skip.requires_grad_(False).weight.copy_(filters(skip))
 
-    def forward(self, window):
-        out = super().forward(window)
+    @property
+    def halo(self): return max(super().halo, 4)
+
+    def reconstruct(self, x):
+        out = super().reconstruct(x)
         if self.skip is None: return out
-        with torch.autocast(window.device.type, enabled=False): return out + self.skip(window[:, self.frames_back:])
+        with torch.autocast(x.device.type, enabled=False): return out + self.skip(x[:, self.center_channels])
 
 class Luma(Variant):
     "TSRNet that sees and draws brightness alone, and leaves the colours to bicubic."
@@ -126,9 +136,11 @@ class Luma(Variant):
         self.tail = Interpolation('bicubic', self.scale)
         self.register_buffer('brightness', torch.tensor([.299, .587, .114])[:, None, None], persistent=False)
 
-    def forward(self, window):
-        x = self.act(self.head((window * self.brightness).sum(2)))
-        with torch.autocast(window.device.type, enabled=False): picture = self.tail(window[:, self.frames_back:])
-        return picture + F.pixel_shuffle(self.detail(self.body(x)), self.scale) # the same detail for the three colours
+    halo = None # its bicubic interpolation is a matrix product
 
-for network in (SmallPlaces, Folded, Recurrent, Reparameterised, OtherSkip, Luma): ARCHITECTURES[network.__name__] = __name__
+    def reconstruct(self, x):
+        features = self.act(self.head((x.unflatten(1, (-1, 3)) * self.brightness).sum(2)))
+        with torch.autocast(x.device.type, enabled=False): picture = self.tail(x[:, self.center_channels])
+        return picture + F.pixel_shuffle(self.detail(self.body(features)), self.scale) # the same detail for the three colours
+
+for network in (SmallPlaces, Folded, Recurrent, Reparameterised, OtherSkip, Luma): MODELS.register(network)

@@ -37,6 +37,7 @@ from tsr.samples import TRAIN_SCENES, make_sample, render_scene
 from tsr.video import write_frames
 
 WIDTH = 1280 # of the page
+TIMEOUT = 1000 * float(os.environ.get('TSR_BROWSER_TIMEOUT', 120)) # ms that the page may take for each thing
 FOREIGN = 'net::ERR_', 'shared singleton module', 'shared module', '/voila/api/shutdown/' # the page's way to a CDN, Voila's versions, and its farewell, which is refused where there is a token
 
 @contextmanager
@@ -70,14 +71,16 @@ def films(folder):
     noise = np.random.default_rng(0).integers(0, 256, (10, 360, 640, 3), 'uint8')
     write_frames(folder/'large.mp4', [*noise, *noise], fps=24, lossless=True, preset='ultrafast')
 
-def option(page, name): return page.locator('.tsr-field:visible', has=page.locator(f'label:text-matches("^{name}\\\\b")')).locator('input, textarea, select').first
+def option(page, name):
+    label = page.locator(f'label:text-is("{name}")')
+    return page.locator('.tsr-field:visible', has=label).locator('input, textarea, select').first
 
-def button(page, name): return page.locator('button:visible').filter(has_text=re.compile(rf'^\s*{name}$'))
+def button(page, name): return page.locator('button.widget-button:visible').filter(has_text=re.compile(rf'^\s*{name}$'))
 
-def fill(page, **values):
-    "Type into controls, as a hand would."
+def fill(page, values):
+    "Type into controls: dict of label and value."
     for name, value in values.items():
-        field = option(page, name.replace('_', ' '))
+        field = option(page, name)
         field.fill(str(value))
         field.press('Tab')
 
@@ -90,12 +93,12 @@ def shot(element, path, folder, width=1040):
 
 def train(page, work, folder, expect):
     "A training: started, watched, found again, stopped, resumed."
-    expect(page.get_by_text('Name videos to train on')).to_be_visible()
-    option(page, 'or found here').select_option('clips/archive.mp4')
-    fill(page, model_args='{"features": 8, "blocks": 2}', patch=24, epochs=5000, batch_size=8)
-    page.get_by_text('more settings').click()
-    fill(page, validation_frames=3, log_every=1, warmup=5)
-    page.get_by_text('more settings').click()
+    expect(page.get_by_text('Choose videos to train on')).to_be_visible()
+    option(page, 'Files in this folder').select_option('clips/archive.mp4')
+    fill(page, {'Architecture options': '{"features": 8, "blocks": 2}', 'Patch size (LR px)': 24, 'Epochs': 5000, 'Batch size': 8})
+    page.get_by_text('Advanced').click()
+    fill(page, {'Validation frames': 3, 'Log every N batches': 1, 'Warm-up (steps)': 5})
+    page.get_by_text('Advanced').click()
     expect(page.get_by_text('1 video, 24 frames of 512×288, 256×144 to 512×288')).to_be_visible()
     button(page, 'Start').click()
     expect(page.get_by_text(re.compile(r'training, epoch (\d\d+|[4-9]) of 5000'))).to_be_visible()
@@ -118,7 +121,7 @@ def upscale(page, work, folder, expect):
     with page.expect_file_chooser() as chooser: page.locator('button:visible', has_text='Upload').click()
     chooser.value.set_files(work/'large.mp4')
     expect(page.get_by_text('640×360, 20 frames')).to_be_visible()
-    fill(page, video='clips/kitchen.mp4', model='default')
+    fill(page, {'Video': 'clips/kitchen.mp4', 'Model': 'default'})
     expect(page.get_by_text('320×180, 12 frames, 0.5 s, h264 to 640×360: kitchen_tsr.mp4')).to_be_visible()
     button(page, 'Upscale').click()
     expect(page.locator('video')).to_be_visible()
@@ -224,7 +227,7 @@ def main():
         if os.environ.get('CI'): raise TSRError(needed)
         return print(f'skipped: {needed}')
     from playwright.sync_api import expect, sync_playwright
-    expect.set_options(timeout=120_000)
+    expect.set_options(timeout=TIMEOUT)
     with tempfile.TemporaryDirectory() as work, sync_playwright() as p, p.chromium.launch(executable_path=browser, args=['--no-sandbox']) as chromium:
         work = Path(work)
         films(work)
@@ -239,7 +242,7 @@ def end_runs(work):
 def opened(chromium, mine, errors): # page
     "A page that sees nothing from outside, and whose errors are kept."
     page = chromium.new_page(viewport=dict(width=WIDTH, height=1900))
-    page.set_default_timeout(120_000)
+    page.set_default_timeout(TIMEOUT)
     page.route('**/*', lambda route: route.continue_() if route.request.url.startswith((mine, 'data:', 'blob:')) else route.abort())
     page.on('console', lambda m: m.type == 'error' and not any(f in m.text + m.location['url'] for f in FOREIGN) and errors.append(m.text))
     page.on('pageerror', lambda e: errors.append(str(e)))

@@ -1,0 +1,11 @@
+"The console command `tsr`, and `python -m tsr`: settings that must hold before PyTorch is loaded, then `tsr.cli`."
+import os
+
+def main():
+    "Run the command line."
+    # PyTorch's threads spin while they wait; on cores that something else uses too, that slows everything down tenfold
+    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+    from tsr.cli import main as run
+    run()
+
+if __name__ == '__main__': main()
