@@ -1,4 +1,4 @@
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # `import tsr` is quick: what is named here is fetched from its module at first use (PEP 562).
 _HOMES = dict(Upscaler='inference', evaluate='evaluation', MultiTrainer='training', TrainConfig='training',

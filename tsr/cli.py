@@ -7,8 +7,8 @@ __all__ = ['app', 'main', 'keep_freed_memory', 'upscale', 'train', 'evaluate_com
 
 # %% ../nbs/30_cli.ipynb #c11e0001
 if __name__ == '__main__' and '__file__' in globals(): # python -m tsr.cli: as the console command
-    from tsr.__main__ import main
-    main()
+    from tsr.__main__ import main as _console
+    _console()
     raise SystemExit
 
 # %% ../nbs/30_cli.ipynb #4252589b
@@ -286,7 +286,7 @@ def train(
     "Train a model on videos. The folder of the run receives best.safetensors and last.safetensors."
     config['model_args'] = config['model_args'] or {}
     keep_freed_memory(training=True)
-    callbacks = [Progress()]
+    callbacks: list = [Progress()]
     if mlflow:
         from tsr.tracking import MLflow  # only here: it takes a second to load
         callbacks.append(MLflow(mlflow))
@@ -305,8 +305,9 @@ def train(
 _signature = inspect.signature(train)
 _own = [p for p in _signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
 _own = [p.replace(kind=p.KEYWORD_ONLY) for p in _own]
-train.__signature__ = _signature.replace(parameters=[*_own, *_config_options()])
-train.__annotations__ = {p.name: p.annotation for p in train.__signature__.parameters.values()}
+_signature = _signature.replace(parameters=[*_own, *_config_options()])
+setattr(train, '__signature__', _signature) # noqa: B010 (a type checker knows no such attribute of a function)
+train.__annotations__ = {p.name: p.annotation for p in _signature.parameters.values()}
 app.command()(train)
 
 # %% ../nbs/30_cli.ipynb #d2874aef

@@ -7,7 +7,14 @@ __all__ = ['TSRError', 'first_line', 'is_disk_full', 'Registry', 'did_you_mean',
            'write_table', 'run_lock', 'prefetch', 'ordered_map']
 
 # %% ../nbs/20_core.ipynb #2ead60f6
-import csv, errno, json, os, queue, re, threading, warnings
+import csv
+import errno
+import json
+import os
+import queue
+import re
+import threading
+import warnings
 from collections import deque
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -34,7 +41,7 @@ def is_disk_full(
     "Whether a file could not be written because the disk, a quota or the largest file size is exhausted."
     codes = errno.ENOSPC, getattr(errno, 'EDQUOT', errno.ENOSPC), errno.EFBIG
     quoted = re.search(r'\(os error (\d+)\)', str(error))
-    return getattr(error, 'errno', None) in codes or bool(quoted) and int(quoted[1]) in codes
+    return getattr(error, 'errno', None) in codes or (quoted is not None and int(quoted[1]) in codes)
 
 # %% ../nbs/20_core.ipynb #c0de0002
 class Registry(Mapping):

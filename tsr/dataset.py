@@ -9,7 +9,20 @@ __all__ = ['SEGMENT', 'FLAT', 'VideoSource', 'probe_source', 'probe_all', 'probe
            'warm_cache', 'epoch_order', 'batch_by_video', 'max_open_segments', 'count_batches', 'load_batches']
 
 # %% ../nbs/24_dataset.ipynb #8d276e74
-import ast, copy, hashlib, inspect, json, multiprocessing, os, pickle, random, shutil, sys, textwrap, time, warnings
+import ast
+import copy
+import hashlib
+import inspect
+import json
+import multiprocessing
+import os
+import pickle
+import random
+import shutil
+import sys
+import textwrap
+import time
+import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress

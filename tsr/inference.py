@@ -8,7 +8,12 @@ __all__ = ['PRECISIONS', 'MALLOPT', 'ToomCookConv', 'FusedTSRCNN', 'has_native_b
            'ModelRunner', 'Upscaler']
 
 # %% ../nbs/25_inference.ipynb #71683146
-import ctypes, math, os, sys, threading, time
+import ctypes
+import math
+import os
+import sys
+import threading
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -24,7 +29,7 @@ from tqdm.auto import tqdm
 
 from .core import TSRError, ordered_map, prefetch
 from .data import stream_windows
-from .model import Interpolation, SRModel, TSRCNN, load_model
+from .model import TSRCNN, Interpolation, SRModel, load_model
 from .motion import window_flow
 from .network import AlignedNet, TSRNet, pixel_shuffle
 from .resample import resize, to_bytes, to_float

@@ -8,7 +8,9 @@ __all__ = ['MODELS', 'INTERPOLATIONS', 'WEIGHTS', 'whole_scale', 'SRModel', 'Int
            'save_model', 'model_info', 'bundled_models', 'load_model', 'export_onnx']
 
 # %% ../nbs/02_model.ipynb #7a35915c
-import inspect, json, math
+import inspect
+import json
+import math
 from functools import wraps
 from importlib.util import find_spec
 from pathlib import Path
@@ -57,8 +59,8 @@ def _recorded(init):
 class SRModel(nn.Module):
     "A model that makes the HR frame in the middle of a window of LR frames. Subclasses implement `reconstruct`."
     halo = None # LR pixels around a tile that its result depends on; None: `reconstruct` needs whole frames
-    precisions = ('float32',) # names of the types in which `reconstruct` may run
-    onnx_input = 'window' # what an exported model takes: 'window' (5-d), 'features' (4-d, from `align`), None: no export
+    precisions: tuple[str, ...] = ('float32',) # names of the types in which `reconstruct` may run
+    onnx_input: str | None = 'window' # what an exported model takes: 'window' (5-d), 'features' (4-d, from `align`), None: no export
     precision = 'float32' # in which this one runs
 
     @_recorded
@@ -350,7 +352,8 @@ def _load_checkpoint(path): # of a `.safetensors` file
     info = model_info(path)
     if (name := info['architecture']) not in MODELS:
         where = f' (it was defined in {info["module"]})' if 'module' in info else ''
-        raise TSRError(f'{path}: no architecture {name!r} is registered here: run the cell that defines it, with @MODELS.register above the class, first{where}')
+        raise TSRError(f'{path}: no architecture {name!r} is registered here: '
+                       f'run the cell that defines it, with @MODELS.register above the class, first{where}')
     net = create_model(name, **info['args'])
     with safe_open(path, 'pt') as f: state = {k: f.get_tensor(k) for k in f.keys()}
     try: net.load_state_dict(state)

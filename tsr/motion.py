@@ -6,7 +6,9 @@
 __all__ = ['LUMA_WEIGHTS', 'MIN_FLOW_SIZE', 'SCENE_CHANGE_THRESHOLD', 'optical_flow', 'window_flow', 'warp', 'align_neighbours']
 
 # %% ../nbs/06_motion.ipynb #c84fef36
-import cv2, numpy as np, torch
+import cv2
+import numpy as np
+import torch
 
 # %% ../nbs/06_motion.ipynb #7739c2b8
 LUMA_WEIGHTS = torch.tensor([.299, .587, .114])[:, None, None] # of red, green and blue (ITU-R BT.601)

@@ -6,12 +6,24 @@
 __all__ = ['TrainingPanel', 'UpscalePanel', 'app_page']
 
 # %% ../nbs/11_panels.ipynb #47865f43
-import html, os
+import html
+import os
 from pathlib import Path
 
 from .core import TSRError
-from .training_parts import ENDED, RUNNING, RunList, RunView, TrainingButtons, TrainingChecker, TrainingForm
-from .training_parts import TrainingJob, next_run_folder, python_code, run_summary
+from tsr.training_parts import (
+    ENDED,
+    RUNNING,
+    RunList,
+    RunView,
+    TrainingButtons,
+    TrainingChecker,
+    TrainingForm,
+    TrainingJob,
+    next_run_folder,
+    python_code,
+    run_summary,
+)
 from .upscaling_parts import UpscaleChecker, UpscaleForm, UpscaleJob, UpscaleView, job_summary
 from .widgets import StatusLine, W, button, display, list_models, page
 

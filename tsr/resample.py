@@ -7,7 +7,8 @@ __all__ = ['KERNELS', 'DEGRADATIONS', 'to_float', 'to_bytes', 'center_crop', 're
            'low_resolution', 'low_resolution_frames']
 
 # %% ../nbs/22_resample.ipynb #7e030239
-import re, tempfile
+import re
+import tempfile
 from functools import lru_cache, partial
 from pathlib import Path
 

@@ -8,7 +8,10 @@ __all__ = ['RUNNING', 'save_state', 'load_state', 'optimizer_state', 'restore_op
            'watch', 'find_runs']
 
 # %% ../nbs/26_runs.ipynb #cd0507e1
-import csv, json, os, time
+import csv
+import json
+import os
+import time
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import asdict

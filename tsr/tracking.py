@@ -7,7 +7,12 @@ __all__ = ['store_uri', 'connect', 'to_params', 'from_params', 'memory_usage', '
            'MLflow', 'runs']
 
 # %% ../nbs/27_tracking.ipynb #048b0514
-import json, os, platform, time, warnings, weakref
+import json
+import os
+import platform
+import time
+import warnings
+import weakref
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from functools import partial
@@ -17,7 +22,7 @@ from pathlib import Path
 from typing import get_args
 
 import pandas as pd
-import psutil # comes with accelerate
+import psutil  # comes with accelerate
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
@@ -220,7 +225,8 @@ class MLflow(Callback):
     def _describe(self, trainer):
         "Log what is known before the first step, and the epochs that the store does not have."
         config, manifest = trainer.out/'config.json', trainer.out/'manifest.json'
-        known = dict(commit=str(trainer.git_commit), manifest=json.loads(manifest.read_text())['hash'], weights=str(sum(p.numel() for p in trainer.model.parameters())))
+        known = dict(commit=str(trainer.git_commit), manifest=json.loads(manifest.read_text())['hash'],
+                     weights=str(sum(p.numel() for p in trainer.model.parameters())))
         self.run.describe(to_params(trainer.config) | known if self.run.new else {}, environment_tags(trainer))
         for path in (config, manifest): self.run.client.log_artifact(self.run.id, path)
         logged = {m.step for m in self.run.client.get_metric_history(self.run.id, 'psnr')}
@@ -246,7 +252,8 @@ class MLflow(Callback):
 
     def _put_model(self, trainer):
         "Queue the newest model, or the best."
-        if self.models == 'every': self.run.put(f'model {trainer.epoch}', 'artifact', trainer.out/'epochs'/f'{trainer.name}_{trainer.epoch:03}.safetensors', 'models')
+        if self.models == 'every':
+            self.run.put(f'model {trainer.epoch}', 'artifact', trainer.out/'epochs'/f'{trainer.name}_{trainer.epoch:03}.safetensors', 'models')
         elif self.models != 'none': self.run.put('model', 'artifact', trainer.out/f'{self.models}.safetensors', 'models')
 
     def after_fit(self, trainer):

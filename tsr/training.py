@@ -9,7 +9,16 @@ __all__ = ['SCHEDULES', 'PRECISIONS', 'option', 'range_text', 'is_instance_of', 
            'make_accelerator', 'build_model', 'build_loss', 'git_commit', 'Checkpoints', 'as_float', 'MultiTrainer']
 
 # %% ../nbs/04_training.ipynb #83183867
-import json, math, os, re, shutil, signal, subprocess, threading, time, warnings
+import json
+import math
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import time
+import warnings
 from collections import defaultdict, deque
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, fields
@@ -29,11 +38,25 @@ from .core import Registry, TSRError, did_you_mean, first_line, is_disk_full, ru
 from .data import evenly_spaced, hr_size
 from .dataset import MultiVideoDataset, count_batches, load_batches, parse_downscales, probe_videos
 from .losses import LOSSES, psnr, score_frame, ssim
-from .model import MODELS, Interpolation, WEIGHTS, create_model, load_model, model_info, save_model
+from .model import MODELS, WEIGHTS, Interpolation, create_model, load_model, model_info, save_model
 from .optimizers import OPTIMIZERS
 from .resample import center_crop, to_float
-from .runs import (BatchLog, Callback, Callbacks, Preview, Progress, RunLog, Status, StopFile, StopTraining,
-                      error_line, load_state, optimizer_state, restore_optimizer, save_state)
+from tsr.runs import (
+    BatchLog,
+    Callback,
+    Callbacks,
+    Preview,
+    Progress,
+    RunLog,
+    Status,
+    StopFile,
+    StopTraining,
+    error_line,
+    load_state,
+    optimizer_state,
+    restore_optimizer,
+    save_state,
+)
 
 # %% ../nbs/04_training.ipynb #5c4ed001
 SCHEDULES = Registry('schedule') # name -> function (config, step, progress) -> factor of the learning rate
@@ -470,7 +493,7 @@ def build_loss(
 def git_commit(): # short hash, with '-dirty' if the package's files were changed since; None outside of a checkout
     "The last commit that touched the package."
     if not shutil.which('git'): return None
-    git = lambda *args: subprocess.run(['git', *args, '--', '.'], cwd=WEIGHTS.parent, capture_output=True, text=True).stdout.strip()
+    git = lambda *args: subprocess.run(['git', *args, '--', '.'], cwd=WEIGHTS.parent, capture_output=True, text=True, check=False).stdout.strip()
     found = git('log', '-1', '--format=%h')
     return found + ('-dirty' if git('status', '--porcelain', '-uno') else '') if found else None
 

@@ -8,7 +8,13 @@ __all__ = ['RUNNING', 'ENDED', 'train_command', 'python_code', 'launch_training'
            'run_summary', 'RunProgress', 'compare_with_bicubic', 'RunView', 'RunList', 'TrainingButtons']
 
 # %% ../nbs/29a_training_parts.ipynb #d8ded7b3
-import json, os, subprocess, sys, threading, time, warnings
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import warnings
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -22,8 +28,23 @@ from .dataset import FrameSizes, probe_all
 from .model import MODELS, bundled_models, load_model
 from .runs import find_runs, run_status, watch
 from .training import TrainConfig
-from .widgets import ChartGrid, ConfigForm, DrawThrottle, Part, ProgressBar, RateMeter, StatusLine, VideoPicker
-from .widgets import W, button, card, grid, labelled, note, table_html
+from tsr.widgets import (
+    ChartGrid,
+    ConfigForm,
+    DrawThrottle,
+    Part,
+    ProgressBar,
+    RateMeter,
+    StatusLine,
+    VideoPicker,
+    W,
+    button,
+    card,
+    grid,
+    labelled,
+    note,
+    table_html,
+)
 
 # %% ../nbs/29a_training_parts.ipynb #1b8e5e75
 def _changed_fields(config): # dict

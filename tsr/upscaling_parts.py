@@ -7,13 +7,17 @@ __all__ = ['UpscaleSettings', 'UpscaleForm', 'describe_model', 'UpscaleChecker',
            'score_charts', 'mean_scores', 'video_player', 'UpscaleView']
 
 # %% ../nbs/29b_upscaling_parts.ipynb #a9a08386
-import atexit, html, threading, time, weakref
+import atexit
+import html
+import threading
+import time
+import weakref
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
-from matplotlib.figure import Figure
 import numpy as np
+from matplotlib.figure import Figure
 
 from .core import TSRError, first_line
 from .data import hr_size
@@ -22,9 +26,30 @@ from .inference import Upscaler, optimize_for_inference, pick_device, tee_into
 from .model import INTERPOLATIONS, Interpolation, load_model
 from .resample import DEGRADATIONS, resize, to_bytes, to_float
 from .video import PRESETS, frame_times, probe, read_frames
-from .widgets import BLUE, DrawThrottle, GREY, HEIGHTS, Part, ProgressBar, RED, RateMeter, StatusLine, VideoPicker
-from .widgets import W, as_image, card, compare, figure_png, file_url, grid, labelled, list_models, note, style_axes
-from .widgets import table_html
+from tsr.widgets import (
+    BLUE,
+    GREY,
+    HEIGHTS,
+    RED,
+    DrawThrottle,
+    Part,
+    ProgressBar,
+    RateMeter,
+    StatusLine,
+    VideoPicker,
+    W,
+    as_image,
+    card,
+    compare,
+    figure_png,
+    file_url,
+    grid,
+    labelled,
+    list_models,
+    note,
+    style_axes,
+    table_html,
+)
 
 # %% ../nbs/29b_upscaling_parts.ipynb #b773c5a3
 @dataclass(frozen=True)
@@ -237,7 +262,7 @@ class _WatchedUpscaler(Upscaler):
             self.on_frame(waiting.popleft(), sr)
             yield sr
 
-_ACTIVE = weakref.WeakSet() # jobs that were started
+_ACTIVE: weakref.WeakSet = weakref.WeakSet() # jobs that were started
 
 @atexit.register
 def _cancel_active():

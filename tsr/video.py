@@ -6,7 +6,11 @@
 __all__ = ['MATRICES', 'CONTAINERS', 'PRESETS', 'Frame', 'read_frames', 'VideoInfo', 'probe', 'frame_times', 'write_frames']
 
 # %% ../nbs/21_video.ipynb #0526ac5a
-import heapq, io, math, os, warnings
+import heapq
+import io
+import math
+import os
+import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction

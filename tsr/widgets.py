@@ -9,7 +9,14 @@ __all__ = ['STYLE', 'HEIGHTS', 'LABELS', 'GREY', 'BLUE', 'RED', 'as_image', 'Com
            'file_url', 'DrawThrottle', 'thin_curve', 'style_axes', 'figure_png', 'ChartGrid']
 
 # %% ../nbs/29_widgets.ipynb #335b0535
-import hashlib, html, io, json, math, os, threading, time
+import hashlib
+import html
+import io
+import json
+import math
+import os
+import threading
+import time
 from contextlib import contextmanager
 from dataclasses import MISSING, asdict, fields
 from itertools import islice
@@ -526,7 +533,7 @@ def list_models(
 # %% ../nbs/29_widgets.ipynb #563ca889
 def max_upload_bytes(): # int
     "The server's limit for one message: set by `tsr app`; elsewhere Tornado's default."
-    return int(os.environ.get('TSR_UPLOAD_MB', 10)) * 2**20
+    return int(os.environ.get('TSR_UPLOAD_MB', '10')) * 2**20
 
 def save_upload(
     name, # given by the browser; only shown

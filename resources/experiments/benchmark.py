@@ -26,16 +26,12 @@ import pandas as pd
 import torch
 from torch import nn
 
+from tsr.cli import keep_freed_memory
 from tsr.evaluation import evaluate
 from tsr.inference import Upscaler, has_native_bfloat16
-from tsr.model import bundled_models, create_model, load_model, summary
+from tsr.model import SRModel, bundled_models, create_model, load_model, summary
 from tsr.resample import to_bytes, to_float
 from tsr.samples import clips
-from tsr.evaluation import evaluate
-from tsr.cli import keep_freed_memory
-from tsr.inference import Upscaler
-from tsr.model import Interpolation, SRModel, bundled_models, create_model, load_model, summary
-from tsr.inference import has_native_bfloat16
 from tsr.training import git_commit
 from tsr.video import read_frames, write_frames
 

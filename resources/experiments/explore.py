@@ -22,14 +22,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from variants import collapse  # the import makes the names of variants architectures
 
 from tsr.core import atomic_write
-from tsr.dataset import MultiVideoDataset, survey
-from tsr.evaluation import score
-from variants import collapse # the import makes the names of variants architectures
 from tsr.data import evenly_spaced
 from tsr.dataset import MultiVideoDataset, probe_videos
-from tsr.losses import score_frame
-from tsr.model import load_model, save_model, summary
 from tsr.inference import supports_bfloat16
+from tsr.losses import score_frame
 from tsr.model import load_model, save_model, summary
 from tsr.training import MultiTrainer, TrainConfig, git_commit, split_videos
 

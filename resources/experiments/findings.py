@@ -21,27 +21,17 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from benchmark import RESULTS, machine, originals
-from explore import center_crop, train
+from explore import center_pair, train
 from torch import nn
 from tqdm.auto import tqdm
 
-from tsr.dataset import MultiVideoDataset
-from tsr.losses import Charbonnier, psnr
-from tsr.model import ARCHITECTURES, TSRCNN, Interpolation, create_model, load_model, load_original
-from tsr.optimizers import OPTIMIZERS
-from tsr.resample import to_float
-from tsr.runs import Callback
-from tsr.samples import clips
-from tsr.training import TrainConfig, git_commit, learning_rate, split_videos
-from benchmark import RESULTS, machine, originals
-from explore import center_pair, train
-from tsr.resample import to_float
-from tsr.samples import clips
 from tsr.data import evenly_spaced
 from tsr.dataset import MultiVideoDataset
 from tsr.losses import Charbonnier, score_frame
-from tsr.model import MODELS, Interpolation, TSRCNN, create_model, load_model, load_original
+from tsr.model import MODELS, TSRCNN, Interpolation, create_model, load_model, load_original
 from tsr.optimizers import OPTIMIZERS
+from tsr.resample import to_float
+from tsr.samples import clips
 from tsr.training import TrainConfig, git_commit, scheduled_learning_rate, split_videos
 
 STEPS = dict(leak=600, residual=200) # of each training, if no other number is asked for

@@ -13,13 +13,8 @@ from explore import luma, train
 from optuna.trial import TrialState
 
 from tsr.core import TSRError, atomic_write, write_json
-from tsr.dataset import survey
-from tsr.model import load_model
-from tsr.runs import Callback
-from explore import luma, train
 from tsr.dataset import probe_videos
 from tsr.model import load_model
-from tsr.core import atomic_write, write_json
 from tsr.training import TrainConfig, git_commit, split_videos
 
 RESULTS = Path(__file__).parents[1]/'results'

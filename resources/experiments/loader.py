@@ -22,9 +22,6 @@ import pandas as pd
 import torch
 
 from tsr.data import window_indices
-from tsr.dataset import MultiVideoDataset, as_pixels, load_batches
-from tsr.resample import low_resolution, to_bytes, to_float
-from tsr.samples import clips, make_sample
 from tsr.dataset import MultiVideoDataset, load_batches, pack_rgb
 from tsr.model import create_model
 from tsr.optimizers import OPTIMIZERS

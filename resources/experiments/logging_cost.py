@@ -24,7 +24,6 @@ import torch
 from PIL import Image
 
 from tsr.resample import to_bytes
-from tsr.runs import Callback
 from tsr.samples import TRAIN_SCENES, make_sample
 from tsr.tracking import MLflow, connect
 from tsr.training import MultiTrainer, TrainConfig, git_commit

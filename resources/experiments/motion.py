@@ -13,16 +13,11 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from explore import MODELS, center_crop
+from explore import MODELS, center_pair
 from tqdm.auto import tqdm
 
 import tsr.motion
 from tsr.core import atomic_write
-from tsr.dataset import MultiVideoDataset, survey
-from tsr.evaluation import score
-
-from explore import MODELS, center_pair
-from tsr.resample import resize
 from tsr.dataset import MultiVideoDataset, probe_videos
 from tsr.losses import score_frame
 from tsr.model import bundled_models, load_model

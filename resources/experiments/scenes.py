@@ -19,10 +19,7 @@ from tsr.core import TSRError
 from tsr.data import find_videos
 from tsr.dataset import probe_source
 from tsr.resample import to_bytes
-from tsr.samples import SCENES, TEST_SCENES, TRAIN_SCENES, camera, look, photo_size, render_scene, view
 from tsr.samples import SCENES, TEST_SCENES, TRAIN_SCENES, camera_path, photo_size, render_scene, render_view, sample_image
-from tsr.dataset import probe_source
-from tsr.core import TSRError
 from tsr.video import write_frames
 
 SIZE, FRAMES, DRAWN, FPS = (640, 360), 120, 24, 24 # of the films to train on, and how many of them are drawn

@@ -12,13 +12,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from tsr.evaluation import evaluate, model_label, report_table, save_table
-from tsr.resample import resize
 from tsr.evaluation import evaluate, label_models, model_label, report_table, save_table
+from tsr.inference import optimize_for_inference
 from tsr.model import TSRCNN, SRModel, load_model, model_info
 from tsr.motion import window_flow
-from tsr.inference import optimize_for_inference
-from tsr.model import TSRCNN, load_model, model_info
 from tsr.resample import resize
 from tsr.tracking import runs
 from tsr.training import TrainConfig, git_commit, run_name

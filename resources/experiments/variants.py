@@ -6,9 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tsr.model import ARCHITECTURES, Interpolation, LinearFilter, load_model
-from tsr.motion import align_neighbours
-from tsr.resample import resize
 from tsr.model import MODELS, Interpolation, LinearFilter, load_model
 from tsr.motion import align_neighbours, window_flow
 from tsr.network import AlignedNet, ResidualBlock, TSRNet, UpsampleHead, pixel_shuffle

@@ -37,7 +37,7 @@ from tsr.samples import TRAIN_SCENES, make_sample, render_scene
 from tsr.video import write_frames
 
 WIDTH = 1280 # of the page
-TIMEOUT = 1000 * float(os.environ.get('TSR_BROWSER_TIMEOUT', 120)) # ms that the page may take for each thing
+TIMEOUT = 1000 * float(os.environ.get('TSR_BROWSER_TIMEOUT', '120')) # ms that the page may take for each thing
 FOREIGN = 'net::ERR_', 'shared singleton module', 'shared module', '/voila/api/shutdown/' # the page's way to a CDN, Voila's versions, and its farewell, which is refused where there is a token
 
 @contextmanager

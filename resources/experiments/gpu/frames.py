@@ -13,7 +13,8 @@ OUT/<clip>/<lr>.<preset>.flow.npy   float16 (T-1, h, w, 2), flow from each frame
 A clip or a flow that exists is not made again, so the command can be repeated as more clips arrive.
 """
 
-import argparse, time
+import argparse
+import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -225,6 +226,7 @@ def flows(pool, out, wanted, chunk=8):
 def encode(clips, out):
     "LR clips coded as H.264 (CRF 18 to 28) and MPEG-4; the qualities alternate from clip to clip."
     import av
+
     from tsr.video import write_frames
 
     for i, path in enumerate(sorted(clips.glob('*.mp4'))):

@@ -10,15 +10,15 @@ measure, the same frames as in training.
 import argparse
 from pathlib import Path
 
+import aligned
 import cv2
+import frames
 import numpy as np
 import torch
 from safetensors.torch import load_file
 
-import aligned, frames
 from tsr.model import load_model, model_info
 from tsr.network import AlignedNet
-
 
 def remap(image, at, mode=cv2.INTER_LINEAR):  # (h, w[, c]) at (h, w, 2) -> (h, w[, c])
     "Sample at pixel positions; the edge repeats."

@@ -5,7 +5,10 @@ A small network leaves most of the GPU idle and pays for launching kernels; grap
 streams fill the GPU. On the CPU the same steps run one after the other.
 """
 
-import json, threading, time, traceback
+import json
+import threading
+import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import torch

@@ -11,17 +11,21 @@ row for each epoch), NAME_batches.csv (the curves), NAME.safetensors, and scores
 bicubic on the clips set aside. A run whose files are there is not made again.
 """
 
-import argparse, csv, math, threading, time
+import argparse
+import csv
+import math
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from jobs import LOCK, Job, header, log, use_gpu
 from safetensors.torch import load_file, save_file
 
-from jobs import LOCK, Job, header, log, use_gpu
-from tsr.losses import C1, C2, MSE, PNSR, WINDOWS
+from tsr.losses import _C1, _C2, _WINDOWS, MSE, PNSR
 
 THIRDS = (  # resources/experiments/full/third1.csv to third3.csv
     (
@@ -81,7 +85,7 @@ class Similarity:
 
     def band(self, n):  # (n - 10, n)
         if n not in self.bands:
-            row = WINDOWS['gaussian'][0]
+            row = _WINDOWS['gaussian'][0]
             self.bands[n] = (
                 torch.stack([F.pad(row, (i, n - len(row) - i)) for i in range(n - len(row) + 1)])
                 .float()
@@ -97,7 +101,7 @@ class Similarity:
         s, d, ss, dd = (down @ (torch.cat([s, d, s * s, d * d], 1) @ across)).chunk(4, 1)
         ms, md = (s + c) ** 2, d**2
         return (
-            (1 - 2 * md / (ms + md + 2 * C1)) * (1 - 2 * (dd - md) / (ss - s * s + dd - md + 2 * C2))
+            (1 - 2 * md / (ms + md + 2 * _C1)) * (1 - 2 * (dd - md) / (ss - s * s + dd - md + 2 * _C2))
         ).mean((1, 2, 3))
 
 
@@ -145,7 +149,7 @@ class Network:
         ]  # PyTorch's own initial weights, as in the report
         pad = lambda n: -n % 4
         self.shapes, values = [], []
-        for conv, (a, b), k in zip(convs, sizes, kernels):
+        for conv, (a, b) in zip(convs, sizes):
             w = F.pad(conv.weight.detach(), (0, 0, 0, 0, 0, pad(a), 0, pad(b))).permute(0, 2, 3, 1)
             self.shapes += [w.shape, (b + pad(b),)]
             values += [w.reshape(-1), F.pad(conv.bias.detach(), (0, pad(b)))]
@@ -519,9 +523,9 @@ class Queue:
     def __init__(self, world, args):
         self.world, self.args, self.seeds = world, args, {}
         grid = lambda seed: [
-            Run(f'stage1_{o}_{l}_seed{seed}', world, 1, l, o, seed=seed, steps=args.steps)
+            Run(f'stage1_{o}_{loss}_seed{seed}', world, 1, loss, o, seed=seed, steps=args.steps)
             for o in OPTIMIZERS
-            for l in LOSSES
+            for loss in LOSSES
         ]
         more = lambda seed: [
             Run(f'stage1_large_seed{seed}', world, 1, 'MSE', large=True, seed=seed, steps=args.steps),

@@ -8,17 +8,20 @@ as they appear, until one named `stop.json` does: {"store": {"neighbours": 6, "e
 runs.jsonl (a row for each training), curves.jsonl, and the weights.
 """
 
-import argparse, json, math, os, time
+import argparse
+import json
+import math
+import time
 from pathlib import Path
 
+import aligned
+import frames
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
-
-import aligned, frames
 from aligned import Layout, Patches, Store
 from jobs import LOCK, Job, header, log, run_all, use_gpu
+from safetensors.torch import load_file, save_file
 
 DEFAULTS = dict(
     features=16,

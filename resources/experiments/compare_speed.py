@@ -4,7 +4,11 @@ The two take turns, each in a process of its own whose start is not counted, as 
 training step of `default` (forward, backward, 8 windows of 64x64). Printed are seconds and the ratio other/this, pair by pair: above 1, this checkout is faster.
 It also compares the frames, which must be the same bytes. `git worktree add ../before COMMIT` makes a checkout of an earlier commit.
 """
-import argparse, json, os, subprocess, sys
+import argparse
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
