@@ -25,7 +25,7 @@ import time
 import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, lru_cache, partial
@@ -761,12 +761,25 @@ def _share_of(
 
 def _keep(batch): return batch # what the DataLoader calls after a batch was read
 
+@contextmanager
+def _one_opencv_thread():
+    "Stop OpenCV's threads meanwhile. A process that is forked beside them waits forever for threads that it does not have."
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try: yield
+    finally: cv2.setNumThreads(threads)
+
+class _Loader(DataLoader):
+    "A `DataLoader` whose workers can use OpenCV."
+    def __iter__(self):
+        with _one_opencv_thread(): return super().__iter__() # here the workers start
+
 def _start_worker(
     degradations, # dict name -> entry of `DEGRADATIONS` that the dataset uses
     _ # number of the worker
 ):
     "Set up a worker process: one thread, since cores are used by more workers, and the user's degradations."
-    cv2.setNumThreads(1)
+    if cv2.getNumThreads() != 1: cv2.setNumThreads(1) # not in a forked worker, see `_one_opencv_thread`
     for name, degradation in degradations.items(): DEGRADATIONS.register(degradation, name=name)
 
 def load_batches(
@@ -794,7 +807,7 @@ def load_batches(
     if not workers: # the next batch is read while the network trains on this one
         return prefetch(DataLoader(_AlignedBatches(data, align) if align else data, batch_sampler=mine, collate_fn=_keep))
     in_worker = align and _can_import(detached := _align_on_cpu(align), method)
-    loader = DataLoader(_AlignedBatches(data, detached) if in_worker else data, batch_sampler=mine, num_workers=workers,
-                        collate_fn=_keep, prefetch_factor=8, multiprocessing_context=method,
-                        worker_init_fn=partial(_start_worker, degradations))
+    loader = _Loader(_AlignedBatches(data, detached) if in_worker else data, batch_sampler=mine, num_workers=workers,
+                     collate_fn=_keep, prefetch_factor=8, multiprocessing_context=method,
+                     worker_init_fn=partial(_start_worker, degradations))
     return prefetch(_align_batch(align, *batch) for batch in loader) if align and not in_worker else loader
