@@ -370,7 +370,8 @@ def export_onnx(
     output `frame` (B, C, s*h, s*w)."""
     model, path = load_model(model), Path(path)
     name = model.onnx_input
-    if name is None: raise TSRError(f'{type(model).__name__} is not exported: it is an interpolation, which players have, or made for this CPU')
+    if name is None: # players have interpolations of their own; a network fused for this CPU is exported in its original form
+        raise TSRError(f'{type(model).__name__}: has no network to export')
     if missing := [package for package in ('onnx', 'onnxscript') if find_spec(package) is None]:
         raise TSRError(f"{path}: not written, {' and '.join(missing)} cannot be imported; pip install 'tsr[onnx]'")
     x = torch.rand(2, *((model.num_frames, 3) if name == 'window' else (model.align_channels,)), 20, 24)
