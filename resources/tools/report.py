@@ -82,7 +82,22 @@ def names(source): # (names it gives a value, those of them that it changes or m
     except SyntaxError: return set(), set(), set()
     given = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
     changed = {node.value.id for node in ast.walk(tree) if isinstance(node, (ast.Subscript, ast.Attribute)) and isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name)}
-    return given, changed, used(table)
+    return given, changed, used(table) - given | needed_before(tree) & used(table)
+
+def stores(node): return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+
+def needed_before(tree): # set of names
+    "What a cell uses before it gives it a value itself: `fig, ax = plt.subplots(); ax.plot(x)` needs plt and x."
+    needed, own = set(), set()
+    for statement in tree.body:
+        loads = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+        if isinstance(statement, ast.For): # its target is set before its body runs
+            loads -= stores(statement.target) - {n.id for n in ast.walk(statement.iter) if isinstance(n, ast.Name)}
+        if isinstance(statement, ast.AugAssign): loads |= stores(statement.target)
+        needed |= loads - own
+        if isinstance(statement, (ast.Assign, ast.AnnAssign, ast.For)):
+            own |= stores(statement)
+    return needed
 
 def reads_results(source): return any(isinstance(n, ast.Constant) and 'resources/results' in str(n.value) for n in ast.walk(ast.parse(source)))
 
@@ -194,7 +209,8 @@ def relink(html, out): # html whose links work from `out`
         target = found[2]
         if re.match(r'[a-z]+:|#|//', target): return found[0]
         file, mark, part = target.partition('#')
-        to = file[:-6] + '.html' if file.endswith('.ipynb') else os.path.relpath(NBS/file, out)
+        page = file.endswith('.ipynb') and '/' not in file # notebooks of nbs/; a tutorial elsewhere is linked as the notebook it is
+        to = file[:-6] + '.html' if page else os.path.relpath(NBS/file, out)
         return f'{found[1]}="{to}{mark}{part}"'
     return re.sub(r'\b(href|src)="([^"]+)"', fresh, html)
 
