@@ -1,4 +1,4 @@
-"""Is this checkout as fast as another one? `python resources/compare_speed.py OTHER_CHECKOUT CLIP [--models default light small] [--frames 24] [--repeats 7]`
+"""Is this checkout as fast as another one? `python resources/experiments/compare_speed.py OTHER_CHECKOUT CLIP [--models default light small] [--frames 24] [--repeats 7]`
 
 The two take turns, each in a process of its own whose start is not counted, as the command line runs them: upscaling of a clip's frames by each model, and a
 training step of `default` (forward, backward, 8 windows of 64x64). Printed are seconds and the ratio other/this, pair by pair: above 1, this checkout is faster.
@@ -46,7 +46,7 @@ def main():
     parser.add_argument('other'), parser.add_argument('clip')
     parser.add_argument('--models', nargs='*', default=['default', 'light', 'small'])
     parser.add_argument('--frames', type=int, default=24), parser.add_argument('--repeats', type=int, default=7)
-    args, this = parser.parse_args(), Path(__file__).parents[1]
+    args, this = parser.parse_args(), Path(__file__).parents[2]
     for job in (*args.models, 'step'):
         pairs = [(run(args.other, Path(args.clip).resolve(), job, args.frames), run(this, Path(args.clip).resolve(), job, args.frames)) for _ in range(args.repeats)]
         same = all(a['hash'] == b['hash'] for a, b in pairs)
