@@ -61,6 +61,11 @@ class Registry(Mapping):
         self._entries[name or entry.__name__] = entry
         return entry
 
+    def unregister(self, name:str):
+        "Remove an entry, as a test does that must not change what other notebooks find. TSRError if there is none."
+        self[name]
+        del self._entries[name]
+
     def __getitem__(self, name):
         if name not in self._entries:
             raise TSRError(f'no {self.kind} {name!r}{did_you_mean(name, self)}: choose from {", ".join(self)}')
