@@ -300,9 +300,10 @@ def create_model(
 
 def _registered_name(model):
     "Under which a model's class is found again."
-    cls, same = type(model), lambda entry: (entry.__module__, entry.__qualname__) == (type(model).__module__, type(model).__qualname__)
+    cls = type(model)
     for name in dict.fromkeys((cls.__name__, *MODELS)):
-        if name in MODELS and same(MODELS[name]): return name
+        if name not in MODELS or MODELS[name].__qualname__ != cls.__qualname__: continue
+        if cls.__module__ in ('__main__', MODELS[name].__module__): return name # a cell that is run again makes another class of this name
     raise TSRError(f'{cls.__name__} is not a registered architecture, a file of it could not be loaded again: put @MODELS.register above its class')
 
 def save_model(

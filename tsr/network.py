@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .model import MODELS, SRModel, whole_scale
+from .model import SRModel, whole_scale
 from .motion import align_neighbours, window_flow
 
 # %% ../nbs/07_network.ipynb #1c3520df
@@ -69,7 +69,6 @@ def pixel_shuffle(
     return rows.reshape(b, h * scale, w * scale, c // scale**2).permute(0, 3, 1, 2)
 
 # %% ../nbs/07_network.ipynb #e78185aa
-@MODELS.register
 class TSRNet(SRModel):
     "Stacked frames -> residual blocks at low resolution -> pixel shuffle, added to bicubic interpolation."
     precisions = ('float32', 'bfloat16')
@@ -98,7 +97,6 @@ class TSRNet(SRModel):
         return pixel_shuffle(self.tail(self.body(features), x[:, self.center_channels]), self.scale)
 
 # %% ../nbs/07_network.ipynb #c27ff6be
-@MODELS.register
 class AlignedNet(TSRNet):
     "`TSRNet` whose neighbours are sampled along the optical flow, at the positions of the HR pixels."
     center_channels = slice(3) # the frame itself comes first
