@@ -299,7 +299,7 @@ def train(
     if len(history):
         last = history.iloc[-1]
         typer.echo(f'{len(history)} epochs, {last.step:.0f} steps, {last.minutes:.1f} min: '
-                   f'{last.psnr:.2f} dB, {last.gain_psnr:+.2f} dB over bicubic on videos that were not trained on')
+                   f'{last.psnr:.2f} dB, {last.gain_psnr:+.2f} dB over bicubic on what was held out of the training')
         typer.echo(f'best: {out/"best.safetensors"}\nlast: {out/"last.safetensors"}')
 
 _signature = inspect.signature(train)

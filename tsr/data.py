@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from .core import TSRError
-from .resample import codec_crf, low_resolution_frames, to_float
+from .resample import low_resolution_frames, parse_degradation, to_float
 from .video import probe, read_frames
 
 # %% ../nbs/01_data.ipynb #692861e9
@@ -117,7 +117,7 @@ def read_pairs(
     (width, height), scale = hr_size(info.width, info.height, scale, low_res, high_res, path)
     size = None if high_res is None else (round(info.width * high_res / info.height), high_res)
     def hr_frames(): return (frame.image[:height, :width] for frame in read_frames(path, start, duration, size))
-    if codec_crf(downscale) is None: first, second = tee(hr_frames())
+    if not parse_degradation(downscale)[1]: first, second = tee(hr_frames())
     else: first, second = hr_frames(), hr_frames() # an encoder runs far ahead of what it returns
     lr_size = int(height / scale), int(width / scale)
     for lr, hr in zip(low_resolution_frames(first, lr_size, downscale, info.fps), second): yield to_float(lr), to_float(hr)

@@ -22,7 +22,7 @@ from .data import find_videos, read_pairs, stream_windows
 from .inference import optimize_for_inference, pick_device
 from .losses import MAX_PSNR, METRICS, qm, score_frame
 from .model import INTERPOLATIONS, Interpolation, load_model
-from .resample import codec_crf
+from .resample import parse_degradation
 from .video import probe
 
 # %% ../nbs/05_evaluation.ipynb #3a44c504
@@ -106,7 +106,7 @@ def label_models(
 def _models_to_score(models, baselines, scale, device, precision):
     "Baselines and models, ready on their device: dict label -> module."
     made = {b: Interpolation(b, scale) if b in INTERPOLATIONS else load_model(b) for b in baselines}
-    made |= {label: load_model(m) for label, m in label_models(models).items()}
+    made |= {label: Interpolation(m, scale) if str(m) in INTERPOLATIONS else load_model(m) for label, m in label_models(models).items()}
     placed = {label: m.to(device, memory_format=torch.channels_last).eval() for label, m in made.items()}
     def fitting(label): return 'auto' if label in baselines else precision # baselines support float32 alone
     return {label: optimize_for_inference(m, fitting(label)) for label, m in placed.items()}
@@ -146,7 +146,7 @@ def evaluate(
     "Score models and baselines on the same pixels; `.attrs` says how. Broken videos are left out with a warning."
     import pandas as pd
     device, ratio = pick_device(device), high_res / low_res if high_res and low_res else scale
-    codec_crf(downscale) # a mistyped name is reported before anything is scored
+    parse_degradation(downscale) # a mistyped name is reported before anything is scored
     names = [b for b in baselines if b != 'linear' or ratio == 2] # the scale that the filter was fitted for
     if 'bicubic' not in names: names = ['bicubic', *names]
     made = _models_to_score(models, names, ratio, device, precision)

@@ -15,12 +15,14 @@ import sys
 import threading
 import time
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
 from itertools import chain, islice, pairwise, product
 from pathlib import Path
+from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -30,7 +32,7 @@ from tqdm.auto import tqdm
 from .core import TSRError, ordered_map, prefetch
 from .data import stream_windows
 from .model import TSRCNN, Interpolation, SRModel, load_model
-from .motion import window_flow
+from .motion import Motion, frame_luma, pair_flow
 from .network import AlignedNet, TSRNet, pixel_shuffle
 from .resample import resize, to_bytes, to_float
 from .video import Frame, probe, read_frames, write_frames
@@ -50,7 +52,8 @@ class _Optimized(SRModel):
     center_channels = property(lambda self: self._net[0].center_channels)
     memory_per_pixel = property(lambda self: self._net[0].memory_per_pixel)
     stacks_frames = property(lambda self: self._net[0].stacks_frames)
-    def align(self, window, flow=window_flow): return self._net[0].align(window, flow)
+    flow_search = property(lambda self: self._net[0].flow_search)
+    def align(self, *args): return self._net[0].align(*args)
 
 # %% ../nbs/25_inference.ipynb #d1abef7a
 _POINTS = torch.tensor([0, 1, -1, 2], dtype=torch.float64) # at which polynomials are evaluated; the fifth is infinity
@@ -132,6 +135,8 @@ def _conv(x, weights, activation='none', slope=()):
     "A 3x3 convolution and its activation."
     return torch.ops.mkldnn._convolution_pointwise(x, *weights, *_CONV, activation, slope, '')
 
+def _stack(parts): return parts[0][None] if len(parts) == 1 else torch.stack(parts)
+
 def _add_conv(total, x, weights):
     "`total` plus a 3x3 convolution of `x`, in place."
     return torch.ops.mkldnn._convolution_pointwise_.binary(total, x, *weights, *_CONV, 'add', 1., None, (), None)
@@ -143,7 +148,7 @@ class FusedTSRNet(_Optimized):
         precision='float32' # a name in `PRECISIONS`, in which the detail is computed
     ):
         super().__init__(net, precision)
-        self.leak, self.dtype, self._bicubic = net.leak, PRECISIONS[precision], net.tail.bicubic
+        self.leak, self.dtype = net.leak, PRECISIONS[precision]
         weights = lambda layer, order=slice(None): tuple(x.detach()[order].to(self.dtype) for x in (layer.weight, layer.bias))
         self.head, self.tail = weights(net.head), weights(net.tail, net.tail.order)
         self.blocks = [(weights(block.first), weights(block.second)) for block in net.body]
@@ -151,10 +156,14 @@ class FusedTSRNet(_Optimized):
     @torch.no_grad()
     def reconstruct(self, x): # (B, C', h, w) -> (B, C, s*h, s*w)
         leaky = 'leaky_relu', (self.leak,)
-        features = _conv(x.to(self.dtype, memory_format=torch.channels_last), self.head, *leaky)
+        features = _conv(x.to(self.dtype).contiguous(memory_format=torch.channels_last), self.head, *leaky) # in two steps: half the bytes are moved
         for first, second in self.blocks: features = _add_conv(features, _conv(features, first, *leaky), second)
-        features = self._bicubic(x[:, self.center_channels]).add_(_conv(features, self.tail)) # the name is reused so that the features are freed
-        return pixel_shuffle(features, self.scale)
+        detail = pixel_shuffle(_conv(features, self.tail), self.scale)
+        return _stack([self._bicubic(frame).add_(more) for frame, more in zip(x[:, self.center_channels], detail)])
+
+    def _bicubic(self, frame): # (C, h, w) -> (C, s*h, s*w), channels last in memory
+        pixels = np.ascontiguousarray(frame.movedim(0, -1).numpy())
+        return torch.from_numpy(cv2.resize(pixels, None, None, self.scale, self.scale, cv2.INTER_CUBIC)).movedim(-1, 0)
 
 # %% ../nbs/25_inference.ipynb #aa4f65ff
 class _Autocast(_Optimized):
@@ -227,7 +236,7 @@ def tiles(
     pixels # that a tile may have, with its halo
 ): # list of ((rows, rows with halo), (columns, columns with halo)), all `slice`
     "Cut a frame so that as few pixels as possible are read twice."
-    if halo is None or height * width <= pixels: return [((slice(height),) * 2, (slice(width),) * 2)]
+    if halo is None or height * width <= pixels: return [((slice(0, height),) * 2, (slice(0, width),) * 2)]
     least = max(2 * halo, 1) # smaller tiles would mostly be halo
     plans = [(math.ceil(height / least), math.ceil(width / least))]
     for across in range(1, plans[0][1] + 1):
@@ -264,6 +273,36 @@ def tune_malloc(
     mallopt = getattr(ctypes.CDLL(None), 'mallopt', None) if sys.platform == 'linux' else None
     for name, value in options.items() if mallopt else (): mallopt(MALLOPT[name], value)
 
+# %% ../nbs/25_inference.ipynb #7755ab35
+class _Moving(NamedTuple):
+    "A frame of a stream, with what is known about its motion."
+    image: torch.Tensor # float (C, h, w)
+    luma: np.ndarray # float32 (h, w)
+    pair: Future | None # of what `pair_flow` finds between the frame before and this one; None at the first
+
+def _now(function, *args): # `Future`
+    "Call a function at once, in place of `Executor.submit`."
+    done = Future()
+    done.set_result(function(*args))
+    return done
+
+def _moving(frames, search, submit): # iterator of `_Moving`
+    "Each frame of a stream with its motion, searched for once."
+    before = None
+    for image in frames:
+        luma = frame_luma(image)
+        yield _Moving(image, luma, None if before is None else submit(pair_flow, before, luma, search))
+        before = luma
+
+def _motion(
+    window, # list of frames or of `_Moving`; at the ends of a stream one is repeated
+    search # as in `pair_flow`
+): # list of the frames, `Motion`
+    "What `align` takes."
+    if not isinstance(window[0], _Moving): return window, Motion.of(window, search)
+    pairs = [None if a is b else b.pair.result() for a, b in pairwise(window)]
+    return [frame.image for frame in window], Motion([frame.luma for frame in window], pairs)
+
 # %% ../nbs/25_inference.ipynb #74ed5114
 class ModelRunner:
     "Takes a stream of LR frames through a model once, in tiles and batches, as its device likes it."
@@ -290,28 +329,34 @@ class ModelRunner:
         "HR frames, as many as came in."
         if not self.on_cpu: return self._stream_to_device(frames, as_bytes)
         parallel = self.threads > 1 and width * height <= self.pixels # one batch to a core; together they hold what one may
-        reconstruct = partial(self.run, as_bytes=as_bytes, pixels=self.pixels / 5 if parallel else self.pixels)
+        reconstruct = partial(self.run, as_bytes=as_bytes, pixels=self.pixels / (self.threads if parallel else 1))
         return self._stream_on_cpu(frames, reconstruct, parallel)
 
     def _stream_on_cpu(self, frames, reconstruct, parallel):
-        batches = _batched(self._windows(frames), self.batch)
-        if not parallel: yield from chain.from_iterable(map(reconstruct, batches)); return
-        with thread_pool(self.threads) as pool: yield from chain.from_iterable(ordered_map(reconstruct, batches, pool, self.threads))
+        if not parallel:
+            yield from chain.from_iterable(map(reconstruct, _batched(self._windows(frames, _now), self.batch)))
+            return
+        with thread_pool(self.threads) as pool:
+            batches = _batched(self._windows(frames, pool.submit), self.batch)
+            yield from chain.from_iterable(ordered_map(reconstruct, batches, pool, self.threads))
 
     def _stream_to_device(self, frames, as_bytes):
         "`align` works ahead in CPU threads, so that the device does not wait for it; frames that are only stacked are sent once."
         if self.model.stacks_frames:
-            windows = self._windows(frame.to(self.device) for frame in frames)
+            windows = self._windows((frame.to(self.device) for frame in frames), _now)
             for batch in _batched(windows, self.batch): yield from self.run(batch, as_bytes)
             return
         with thread_pool(self.threads) as pool:
-            aligned = ordered_map(self._align, self._windows(frames), pool, 2 * self.batch)
+            aligned = ordered_map(self._align, self._windows(frames, pool.submit), pool, 2 * self.batch)
             for batch in _batched(aligned, self.batch): yield from self.reconstruct(torch.stack(batch).to(self.device), as_bytes)
 
-    def _windows(self, frames): return stream_windows(frames, self.model.frames_back, self.model.frames_forward)
+    def _windows(self, frames, submit): # iterator of lists of frames, or of `_Moving` where the model wants motion
+        if self.model.flow_search: frames = _moving(frames, self.model.flow_search, submit)
+        return stream_windows(frames, self.model.frames_back, self.model.frames_forward)
 
     @torch.inference_mode()
-    def _align(self, window): return self.model.align(torch.stack(window))
+    def _align(self, window): # list of frames or of `_Moving` -> (C', h, w)
+        return self.model.align(*_motion(window, self.model.flow_search)) if self.model.flow_search else self.model.align(torch.stack(window))
 
     @torch.inference_mode()
     def run(self,
@@ -319,6 +364,10 @@ class ModelRunner:
         as_bytes=False, pixels=None # as in `reconstruct`
     ): # (B, C, s*h, s*w)
         "HR frames of a few windows."
+        if search := self.model.flow_search: # a tile is aligned when its turn comes
+            known = [_motion(window, search) for window in windows]
+            take = lambda *region: _stack([self.model.align(frames, motion, region) for frames, motion in known]).to(self.device)
+            return self._in_tiles(take, len(windows), *known[0][0][0].shape[1:], as_bytes, pixels)
         stacked = torch.stack([frame for window in windows for frame in window]).unflatten(0, (len(windows), -1)) # (B, T, C, h, w)
         return self.reconstruct(self.model.align_batch(stacked).to(self.device), as_bytes, pixels)
 
@@ -329,10 +378,13 @@ class ModelRunner:
         pixels=None # that the tiles of all windows may have together; None: what `memory` allows
     ): # (B, C, s*h, s*w), on the CPU
         "HR frames of aligned windows, tile by tile where they do not fit the memory."
-        (b, _, h, w), s, hr = x.shape, self.model.scale, None
+        return self._in_tiles(lambda rows, columns: x[..., rows, columns], len(x), *x.shape[-2:], as_bytes, pixels)
+
+    def _in_tiles(self, take, b, h, w, as_bytes, pixels): # take: function (rows, columns) -> (B, C', h, w) of a tile
+        s, hr = self.model.scale, None
         cut = tiles(h, w, self.model.halo, (pixels or self.pixels) / b)
         for (rows, halo_rows), (columns, halo_columns) in cut:
-            tile = x[..., halo_rows, halo_columns]
+            tile = take(halo_rows, halo_columns)
             sr = self.model.reconstruct(tile)
             if sr.shape[-1] != int(s * tile.shape[-1]):
                 raise TSRError(f'{type(self.model).__name__}: its frames are smaller than {s} times what goes in; build it with padding="same"')
@@ -388,9 +440,10 @@ class Upscaler:
         frames = iter(frames)
         first = next(frames, None)
         if first is None: return
-        height, width = first.shape[:2]
+        frames = _same_shape(first, frames)
+        height, width = next(frames).shape[:2]
         out, fits = self.out_size(width, height, scale, size), False
-        stream = (to_float(f) for f in _same_shape(first, frames))
+        stream = (to_float(f) for f in chain([first], frames))
         for _ in range(self._passes(width, height, out)):
             large = tuple(int(n * self.model.scale) for n in (width, height))
             stream = self.runner.stream(stream, width, height, fits := large == out)
@@ -432,7 +485,9 @@ class Upscaler:
             yield Frame(side_by_side(lr.popleft(), image) if compare else image, times.popleft())
 
 def _same_shape(first, frames):
-    "The frames again; TSRError at one that is not like the first."
+    "The frames again; TSRError at one that is not like the first, or if that is no RGB frame of bytes."
+    if first.ndim != 3 or first.shape[2] != 3 or first.dtype != np.uint8:
+        raise TSRError(f'frames are {first.dtype} {first.shape}; give uint8 (height, width, 3), RGB. tsr.resample.to_bytes makes them from floats in [0, 1]')
     yield first
     for i, f in enumerate(frames, 1):
         if f.shape != first.shape or f.dtype != np.uint8: raise TSRError(f'frame {i} is {f.dtype} {f.shape}, the first one was {first.dtype} {first.shape}')

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MAX_PSNR', 'METRICS', 'LOSSES', 'luma', 'mse', 'psnr', 'ssim', 'quantize', 'score_frame', 'qm', 'MSE', 'DSSIM',
-           'PNSR', 'Charbonnier']
+           'PNSR', 'Charbonnier', 'CharbonnierY']
 
 # %% ../nbs/03_losses.ipynb #c74d1bef
 import math
@@ -170,5 +170,12 @@ class Charbonnier(nn.Module):
         x, y = _comparable(pred, target)
         return ((x - y).square() + self.eps**2).sqrt().mean()
 
+class CharbonnierY(Charbonnier):
+    "Charbonnier of the colours, plus Charbonnier of luma, which is what papers score and what the eye sees sharpest."
+    def forward(self, pred, target):  # images (B, C, H, W)
+        x, y = _comparable(pred, target)
+        d = luma(x - y) - 16 / 255 if x.shape[1] == 3 else x - y
+        return super().forward(pred, target) + ((d * 255 / 219).square() + self.eps**2).sqrt().mean()
+
 # by the name that configurations use; a loss is a module class, or a function of (prediction, ground truth)
-LOSSES = Registry('loss', MSE=MSE, PNSR=PNSR, DSSIM=DSSIM, Charbonnier=Charbonnier)
+LOSSES = Registry('loss', MSE=MSE, PNSR=PNSR, DSSIM=DSSIM, Charbonnier=Charbonnier, CharbonnierY=CharbonnierY)

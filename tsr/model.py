@@ -22,7 +22,6 @@ from safetensors.torch import save_file
 from torch import nn
 
 from .core import Registry, TSRError, atomic_write, did_you_mean
-from .motion import window_flow
 from .resample import KERNELS, resize
 
 # %% ../nbs/02_model.ipynb #c0a70002
@@ -62,6 +61,7 @@ class SRModel(nn.Module):
     precisions: tuple[str, ...] = ('float32',) # names of the types in which `reconstruct` may run
     onnx_input: str | None = 'window' # what an exported model takes: 'window' (5-d), 'features' (4-d, from `align`), None: no export
     precision = 'float32' # in which this one runs
+    flow_search = None # function (uint8 (h, w), uint8 (h, w)) -> float32 (h, w, 2), optical flow from one luma to another; None: `align` uses no motion
 
     @_recorded
     def __init__(self,
@@ -96,19 +96,19 @@ class SRModel(nn.Module):
     def stacks_frames(self): return type(self).align is SRModel.align # `align` can then run anywhere, for many windows at once
 
     def align(self,
-        window, # (T, C, h, w) in [0, 1], on the CPU
-        flow=window_flow # flow provider, as in `align_neighbours`
+        window # (T, C, h, w) in [0, 1], on the CPU
     ): # (C', h, w)
-        "What `reconstruct` takes of a window: the part that needs whole frames. By default the frames, stacked."
+        """What `reconstruct` takes of a window: the part that needs whole frames, made without gradients where frames are read. By default the frames, stacked.
+        With a `flow_search`, a model's `align(window, motion=None, region=None)` also takes the window as a list of frames, its `Motion` where
+        that is known, and the part (rows, columns) that is wanted."""
         return window.flatten(0, 1)
 
     def align_batch(self,
-        windows, # (B, T, C, h, w) in [0, 1], on any device
-        flow=window_flow # as in `align`
+        windows # (B, T, C, h, w) in [0, 1], on any device
     ): # (B, C', h, w), on the same device
         "`align` for several windows."
         if self.stacks_frames: return windows.flatten(1, 2)
-        aligned = [self.align(window, flow) for window in windows.cpu()]
+        aligned = [self.align(window) for window in windows.cpu()]
         return (aligned[0][None] if len(aligned) == 1 else torch.stack(aligned)).to(windows.device)
 
     def reconstruct(self,
@@ -344,7 +344,10 @@ def load_model(
     if str(model) in INTERPOLATIONS: return Interpolation(str(model)).eval()
     path = bundled_models().get(str(model), Path(model))
     if path.suffix == '.pt': return load_original(path)
-    if not path.exists():
+    if path.is_dir() and str(model):
+        inside = sorted(path.glob('*.safetensors'))
+        raise TSRError(f'{path}: is a folder' + (f'; name a model in it, such as {inside[0]}' if inside else ', and no .safetensors file is in it'))
+    if not str(model) or not path.exists():
         known = [*bundled_models(), *INTERPOLATIONS]
         raise TSRError(f'{model}: no such model file, and no model of that name{did_you_mean(model, known)}: {", ".join(known)}')
     return _load_checkpoint(path)

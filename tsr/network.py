@@ -6,12 +6,14 @@
 __all__ = ['ResidualBlock', 'bicubic_kernel', 'UpsampleHead', 'pixel_shuffle', 'TSRNet', 'AlignedNet']
 
 # %% ../nbs/07_network.ipynb #c5eae656
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from .model import SRModel, whole_scale
-from .motion import align_neighbours, window_flow
+from .motion import Motion, align_neighbours, optical_flow
 
 # %% ../nbs/07_network.ipynb #1c3520df
 class ResidualBlock(nn.Module):
@@ -101,10 +103,35 @@ class AlignedNet(TSRNet):
     "`TSRNet` whose neighbours are sampled along the optical flow, at the positions of the HR pixels."
     center_channels = slice(3) # the frame itself comes first
     onnx_input = 'features' # the flow search is no network
+    def __init__(self,
+        frames_back=1, # frames before the one that is enlarged
+        frames_forward=1, # frames after it
+        scale=2, # a whole number
+        features=16, # channels of the body
+        blocks=6, # residual blocks
+        leak=.1, # slope of the activations below zero
+        phases=0, # frames on each side whose sampling phase is an input too
+        refinement=2 # of the flow, as in `optical_flow`
+    ):
+        self.phases = phases # the first layer is built for them
+        super().__init__(frames_back, frames_forward, scale, features, blocks, leak)
+        self.refinement = refinement
 
     @property
-    def align_channels(self): return 3 + (self.num_frames - 1) * self.scale**2
+    def align_channels(self):
+        return 3 + (self.num_frames - 1) * self.scale**2 + 2 * sum(min(self.phases, n) for n in (self.frames_back, self.frames_forward))
 
-    def align(self, window, flow=window_flow):
-        neighbours = align_neighbours(window, self.frames_back, self.scale, flow).mul_(4) # the differences are small
-        return torch.cat((window[self.frames_back], neighbours.to(window)))
+    @property
+    def memory_per_pixel(self): return max(super().memory_per_pixel, 2 * self.align_channels) # there are four features at a time, but only two inputs
+
+    @property
+    def flow_search(self): return partial(optical_flow, refinement=self.refinement)
+
+    def align(self, window, motion=None, region=None):
+        motion = motion or Motion.of(window, self.flow_search)
+        rows, cols = region or [slice(0, n) for n in window[0].shape[1:]]
+        frame = window[self.frames_back][:, rows, cols]
+        x = torch.empty(self.align_channels, *frame.shape[1:])
+        x[:3] = frame
+        align_neighbours(motion, self.frames_back, self.scale, self.phases, (rows, cols), 4, x[3:].numpy()) # the differences are small
+        return x

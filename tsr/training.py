@@ -38,7 +38,7 @@ from .core import Registry, TSRError, did_you_mean, first_line, is_disk_full, ru
 from .data import evenly_spaced, hr_size
 from .dataset import MultiVideoDataset, count_batches, load_batches, parse_downscales, probe_videos
 from .losses import LOSSES, psnr, score_frame, ssim
-from .model import MODELS, WEIGHTS, Interpolation, create_model, load_model, model_info, save_model
+from .model import MODELS, WEIGHTS, Interpolation, bundled_models, create_model, load_model, model_info, model_parameters, save_model
 from .optimizers import OPTIMIZERS
 from .resample import center_crop, to_float
 from tsr.runs import (
@@ -138,7 +138,7 @@ class Options:
 class TrainConfig(Options):
     "Everything that decides what a training does."
     model: str = option('AlignedNet', 'architecture to train from scratch, or the name or path of a model to uptrain')
-    model_args: dict = option(dict, "the architecture's own arguments, for example features=24")
+    model_args: dict = option(dict, "the architecture's own arguments; as JSON on the command line: '{\"features\": 24}'")
     frames_back: int = option(1, 'neighbouring frames before the centre frame; the report found that 2 do not pay', min=0)
     frames_forward: int = option(1, 'neighbouring frames after it', min=0)
     scale: float = option(2, 'ratio of high to low resolution, each video at its own size', above=1)
@@ -224,7 +224,7 @@ def split_videos(
     "Hold out whole videos for validation; a single video is split by time, with at least one frame on each side."
     if len(videos) == 1:
         cut = 1 - share if frames is None else 1 - min(max(1, round(share * frames)), frames - 1) / frames
-        if frames == 1: raise TSRError(f'{videos[0]}: one frame cannot be split into training and validation; add another video')
+        if frames == 1: raise TSRError(f'{getattr(videos[0], "path", videos[0])}: one frame cannot be split into training and validation; add another video')
         return (videos, (0., cut)), (videos, (cut, 1.))
     held = set(np.random.default_rng(seed).permutation(len(videos))[:max(1, round(share * len(videos)))].tolist())
     pick = lambda keep: [v for i, v in enumerate(videos) if (i in held) == keep]
@@ -476,7 +476,11 @@ def build_model(
     if c.model in MODELS:
         with torch.random.fork_rng(devices=[]): # the random numbers of the caller stay as they are
             torch.default_generator.manual_seed(c.seed)
-            return create_model(c.model, **dict(frames_back=c.frames_back, frames_forward=c.frames_forward, scale=scale) | c.model_args)
+            general = dict(frames_back=c.frames_back, frames_forward=c.frames_forward, scale=scale)
+            return create_model(c.model, **{k: v for k, v in general.items() if k in model_parameters(c.model)} | c.model_args)
+    if not Path(c.model).exists() and c.model not in (trained := list(bundled_models())):
+        raise TSRError(f'model={c.model!r}: no architecture, no trained model and no file of that name'
+                       f'{did_you_mean(c.model, [*MODELS, *trained])}; architectures are {", ".join(MODELS)}')
     model = load_model(c.model)
     if not any(p.requires_grad for p in model.parameters()): raise TSRError(f'{c.model}: has no weights to train')
     if model.scale != scale: raise TSRError(f'{c.model}: enlarges by {model.scale}, the training asks for {scale:g}')
@@ -584,6 +588,17 @@ def _explained(error, trainer): # the error, or a `TSRError` that says what to d
 # %% ../nbs/04_training.ipynb #0971c009
 def as_float(x): return x if x.is_floating_point() else to_float(x) # uint8 pixels (..., H, W, C) -> (..., C, H, W) in [0, 1]
 
+def _check_output(model, lr, sr, hr):
+    "A network may leave out a border that it cannot know, as the original did; another size is a mistake in it."
+    (h, w), (height, width), (truth_h, truth_w) = (x.shape[-2:] for x in (lr, sr, hr))
+    if height > truth_h or width > truth_w or truth_w > w and width <= w:
+        raise TSRError(f'{type(model).__name__}: makes {width}x{height} of {w}x{h}, where the ground truth is {truth_w}x{truth_h}; check its last layer')
+
+def _warn_of_idle(model):
+    "Name the weights that the loss does not reach."
+    idle = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
+    if idle: warnings.warn(f'{type(model).__name__}: nothing trains {", ".join(idle)}; what `align` does is not learned, layers belong into `reconstruct`')
+
 # %% ../nbs/04_training.ipynb #e62a6522
 class MultiTrainer:
     "Trains a model on any number of videos: split, train and validate each epoch, save, stop, resume."
@@ -668,7 +683,7 @@ class MultiTrainer:
         self('before_load')
         share = self.accelerator.process_index, self.processes
         batches = load_batches(data, c.batch_size, self.epoch, self.batch, c.workers, share, self._note_loaded,
-                               align=None if model.stacks_frames else model.align)
+                               align=None if model.stacks_frames else model.align, flow_search=model.flow_search)
         self('after_load')
         self._stop_if_requested()
         self.batches, self.sums = count_batches(data, c.batch_size), defaultdict(float, self.sums)
@@ -691,10 +706,13 @@ class MultiTrainer:
         "Forward, loss, backward, optimizer step."
         self('before_batch')
         sr = self.net(x)
+        if not self.step: _check_output(self.accelerator.unwrap_model(self.net), x, sr, hr)
         hr = center_crop(hr, sr.shape[-2:])
         loss = self.criterion(sr, hr)
+        if loss.ndim: raise TSRError(f'{self.config.loss}: the loss of a batch has the shape {tuple(loss.shape)}; let it return one number, such as the mean')
         self.optimizer.zero_grad()
         self.accelerator.backward(loss)
+        if not self.step: _warn_of_idle(self.accelerator.unwrap_model(self.net))
         self.loss, self.sr, self.hr = loss.detach(), sr.detach(), hr
         self('before_step')
         self.optimizer.step()

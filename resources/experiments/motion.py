@@ -11,16 +11,17 @@ import argparse
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from explore import MODELS, center_pair
 from tqdm.auto import tqdm
 
-import tsr.motion
 from tsr.core import atomic_write
 from tsr.dataset import MultiVideoDataset, probe_videos
 from tsr.losses import score_frame
 from tsr.model import bundled_models, load_model
+from tsr.motion import Motion, flow_error, frame_luma, optical_flow
 from tsr.resample import resize
 from tsr.training import git_commit, split_videos
 
@@ -48,15 +49,16 @@ def situations(
     return dict(neighbours=window, without=frame.expand_as(window), cut=torch.cat((resize(other, window.shape[-2:]), frame, after)),
                 noticed=torch.cat((frame.expand_as(before), frame, after)))
 
-def unguarded(function): # of nothing
-    "What it returns when no neighbour is left out."
-    usual, tsr.motion.SCENE_CHANGE_THRESHOLD = tsr.motion.SCENE_CHANGE_THRESHOLD, float('inf')
-    try: return function()
-    finally: tsr.motion.SCENE_CHANGE_THRESHOLD = usual
+def unguarded(model, window): # (C, H, W)
+    "A frame for which no neighbour is left out."
+    if model.flow_search is None: return model(window[None])[0]
+    return model(model.align(window, Motion.of(window, model.flow_search, threshold=float('inf')))[None])[0]
 
 def strange(videos): # iterator of rows
     "The mean difference along the motion, for a frame of each stretch and the one before it, and for first frames of different videos."
-    def difference(frame, other): return unguarded(lambda: tsr.motion.align_neighbours(torch.stack((frame, other)), 0, 2).abs().mean().item())
+    def difference(frame, other):
+        luma = [frame_luma(x) for x in (frame, other)]
+        return flow_error(*luma, optical_flow(*((255 * x).round().clip(0, 255).astype(np.uint8) for x in luma)))
     last = read(videos[-1])[0][-1][0][4]
     for video in videos:
         pairs, _ = read(video)
@@ -73,9 +75,9 @@ def rows(model, videos, **facts):
         scores = []
         for (window, truth), (other, _) in zip(pairs, others):
             seen = situations(window[4 - back:5 + forward], back, other[4 - back:4])
-            luma = lambda k: score_frame(model(seen[k][None]), truth[None], metrics=['psnr_y'])['psnr_y']
-            scores.append({k: luma(k) for k in seen})
-            if 'cut' in seen: scores[-1]['unguarded'] = unguarded(lambda: luma('cut'))
+            luma = lambda made: score_frame(made[None], truth[None], metrics=['psnr_y'])['psnr_y']
+            scores.append({k: luma(model(seen[k][None])[0]) for k in seen})
+            if 'cut' in seen: scores[-1]['unguarded'] = luma(unguarded(model, seen['cut']))
         yield dict(video=path.stem, motion=round(motion, 2), **facts, **pd.DataFrame(scores).mean().round(4))
 
 def noted(model, videos, name, seed): return model, videos, dict(name=name, seed=seed, steps=model.provenance['steps'], commit=model.provenance['commit'])

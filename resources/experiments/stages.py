@@ -15,7 +15,6 @@ import pandas as pd
 from tsr.evaluation import evaluate, label_models, model_label, report_table, save_table
 from tsr.inference import optimize_for_inference
 from tsr.model import TSRCNN, SRModel, load_model, model_info
-from tsr.motion import window_flow
 from tsr.resample import resize
 from tsr.tracking import runs
 from tsr.training import TrainConfig, git_commit, run_name
@@ -48,7 +47,8 @@ class Resized(SRModel):
         super().__init__(scale, net.frames_back, net.frames_forward)
         self.net = optimize_for_inference(net)
 
-    def align(self, window, flow=window_flow): return self.net.align(window, flow)
+    flow_search = property(lambda self: self.net.flow_search)
+    def align(self, *args): return self.net.align(*args)
 
     def reconstruct(self, x): return resize(self.net.reconstruct(x), [int(n * self.scale) for n in x.shape[-2:]], 'lanczos3')
 

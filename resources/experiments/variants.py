@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from tsr.model import MODELS, Interpolation, LinearFilter, load_model
-from tsr.motion import align_neighbours, window_flow
+from tsr.motion import Motion, align_neighbours
 from tsr.network import AlignedNet, ResidualBlock, TSRNet, UpsampleHead, pixel_shuffle
 from tsr.resample import resize
 
@@ -47,8 +47,10 @@ class SmallPlaces(AlignedNet):
     @property
     def align_channels(self): return 3 + self.num_frames - 1
 
-    def align(self, window, flow=window_flow):
-        return torch.cat((window[self.frames_back], 4 * align_neighbours(window, self.frames_back, 1, flow).to(window)))
+    def align(self, window, motion=None, region=None):
+        rows, cols = region or [slice(0, n) for n in window[0].shape[1:]]
+        neighbours = align_neighbours(motion or Motion.of(window, self.flow_search), self.frames_back, 1, 0, (rows, cols), 4)
+        return torch.cat((window[self.frames_back][:, rows, cols], torch.from_numpy(neighbours)))
 
 class Recurrent(Variant):
     "TSRNet that also gets its own features of the frame before: a window is walked through from its first frame."
