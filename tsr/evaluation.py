@@ -12,6 +12,7 @@ import os
 import time
 import warnings
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -22,6 +23,7 @@ from .data import find_videos, read_pairs, stream_windows
 from .inference import optimize_for_inference, pick_device
 from .losses import MAX_PSNR, METRICS, qm, score_frame
 from .model import INTERPOLATIONS, Interpolation, load_model
+from .motion import Motion, frame_luma, pair_flow
 from .resample import parse_degradation
 from .video import probe
 
@@ -30,6 +32,28 @@ BASELINES = (*INTERPOLATIONS, 'linear') # what needs no network
 
 class _WrongSize(TSRError):
     "A model's frames do not have the size of the ground truth: no other video would help."
+
+class _SharedMotion:
+    "The motion of the frames that are being scored, searched for once for all models."
+    def __init__(self): self.luma, self.flow = {}, {}
+
+    def of(self,
+        numbers, frames, # of a window, in the video; at its ends a frame is repeated
+        search # as in `pair_flow`
+    ): # `Motion`, seconds that a pair of frames took
+        "The motion of a window."
+        for k, frame in zip(numbers, frames):
+            if k not in self.luma: self.luma[k] = frame_luma(frame)
+        how, pairs, seconds = repr((getattr(search, 'func', search), getattr(search, 'keywords', {}))), [], []
+        for a, b in pairwise(numbers):
+            if a == b: pairs.append(None); continue
+            if (a, how) not in self.flow:
+                begun = time.perf_counter()
+                self.flow[a, how] = pair_flow(self.luma[a], self.luma[b], search), time.perf_counter() - begun
+            pairs.append(self.flow[a, how][0]); seconds.append(self.flow[a, how][1])
+        self.luma = {k: v for k, v in self.luma.items() if k >= numbers[0] - 16} # what a model with more neighbours may still need
+        self.flow = {k: v for k, v in self.flow.items() if k[0] >= numbers[0] - 16}
+        return Motion([self.luma[k] for k in numbers], pairs), sum(seconds) / max(len(seconds), 1)
 
 def _synchronize(device):
     "Wait until `device` has finished, so that a clock measures all of its work."
@@ -47,18 +71,21 @@ def score_video(
 ): # DataFrame: model, frame, metrics, milliseconds
     "Score each model on every Nth frame of one video. Raises `TSRError` if a frame has the wrong size."
     import pandas as pd
-    device, rows, pairs = torch.device(device), [], prefetch(read_pairs(path, **options))
+    device, rows, pairs, motion = torch.device(device), [], prefetch(read_pairs(path, **options)), _SharedMotion()
     back, forward = (max(getattr(m, side) for m in models.values()) for side in ('frames_back', 'frames_forward'))
-    for i, window in enumerate(stream_windows(pairs, back, forward)):
+    for i, window in enumerate(stream_windows(enumerate(pairs), back, forward)):
         if bar is not None: bar.update()
         if i % every: continue
-        lr = torch.stack([pair[0] for pair in window])[None].to(device) # (1, T, C, h, w)
-        hr = window[back][1][None].to(device) # (1, C, H, W)
+        numbers, frames = [k for k, _ in window], [pair[0] for _, pair in window]
+        lr = torch.stack(frames)[None].to(device) # (1, T, C, h, w)
+        hr = window[back][1][1][None].to(device) # (1, C, H, W)
         for name, model in models.items():
+            mine, searched = slice(back - model.frames_back, back + 1 + model.frames_forward), 0.
+            if model.flow_search: known, searched = motion.of(numbers[mine], frames[mine], model.flow_search)
             begun = time.perf_counter()
-            sr = model(lr[:, back - model.frames_back:back + 1 + model.frames_forward])
+            sr = model(model.align(frames[mine], known)[None].to(device) if model.flow_search else lr[:, mine])
             _synchronize(device)
-            milliseconds = 1000 * (time.perf_counter() - begun)
+            milliseconds = 1000 * (time.perf_counter() - begun + searched)
             if sr.shape != hr.shape:
                 made, wanted = (f'{x.shape[-1]}x{x.shape[-2]}' for x in (sr, hr))
                 raise _WrongSize(f'{name}: makes {made} of {path}, the ground truth is {wanted}: is its scale {options.get("scale", 2)}?')

@@ -280,6 +280,9 @@ class Training(Job):
             blocks=s['blocks'],
             leak=s['leak'],
         )
+        if k:  # `fraction` of all neighbours
+            args['phases'] = k if 'fraction' in s['extras'] else 0
+            args['refinement'] = frames.FLOWS[s['kinds'][0].split(':')[1]]['refinement']
         about = dict(
             spec=s,
             steps=self.done,

@@ -1,0 +1,76 @@
+"""Train the released networks to their end: `python resources/experiments/finetune.py NAME FOLDER... --run RUN [--minutes 120]`
+
+NAME is one of `RECIPES`, FOLDER holds the clips and photographs, RUN is the folder of the training, which is resumed if it exists. A training begins with
+weights that a GPU left in resources/results/gpu/weights, without the inputs that the released network does not have. The clips in `VALIDATION` are not
+trained on: `python resources/experiments/finetune.py score FOLDER --models FILE...` prints what models gain on them over bicubic, in luma.
+"""
+import argparse
+from pathlib import Path
+
+from tsr.data import find_videos
+from tsr.evaluation import evaluate
+from tsr.model import create_model, load_model, save_model
+from tsr.training import MultiTrainer, TrainConfig
+
+WEIGHTS = Path(__file__).parents[1]/'results'/'gpu'/'weights'
+VALIDATION = 'cups', 'dashcam_1', 'davis_horsejump-high', 'street_1', 'uav_car16' # as in gpu/frames.py
+REAL = 'area:3+bicubic:3+area,h264:4+bicubic,h264:2+mpeg4-4:1+mpeg4-8:1+area,noise-3:1+area,noise-3,h264-23:1+jpeg-70:1'
+# name: weights it begins with, the new network's arguments, its downscale
+RECIPES = {
+    'default': ('default', dict(frames_back=2, frames_forward=2), REAL),
+    'default@area': ('default@area', dict(frames_back=2, frames_forward=2), 'area'),
+    'default@bicubic': ('default@bicubic', dict(frames_back=2, frames_forward=2), 'bicubic'),
+    'light': ('light', dict(refinement=0), REAL),
+    'light@area': ('light@area', {}, 'area'),
+    'light@bicubic': ('light@clean', {}, 'bicubic'),
+}
+
+def inputs(net): # list of what each input channel of an `AlignedNet` is
+    "Names of the channels, which tell those of two networks apart."
+    offsets = [d for d in range(-net.frames_back, net.frames_forward + 1) if d]
+    planes = [('plane', d, k) for d in offsets for k in range(net.scale**2)]
+    return [('colour', k) for k in range(3)] + planes + [('phase', d, k) for d in offsets if abs(d) <= net.phases for k in range(2)]
+
+def begin(
+    name, # in `RECIPES`
+    path # of the file to write
+):
+    "The network that a training begins with."
+    start, changes, _ = RECIPES[name]
+    old = load_model(WEIGHTS/f'{start}.safetensors')
+    new, state = create_model('AlignedNet', **old.args | changes), old.state_dict()
+    there = {channel: k for k, channel in enumerate(inputs(old))}
+    state['head.weight'] = state['head.weight'][:, [there[channel] for channel in inputs(new)]]
+    new.load_state_dict(state)
+    save_model(new, path, start=f'{start}.safetensors', **{k: old.provenance[k] for k in ('device', 'steps', 'trained_on')})
+
+def train(name, folder, run, minutes):
+    "Begin or resume."
+    clips = [p for p in find_videos(folder) if p.stem not in VALIDATION]
+    run.parent.mkdir(parents=True, exist_ok=True)
+    begin(name, first := run.parent/f'{run.name}_start.safetensors')
+    shape = load_model(first)
+    config = TrainConfig(model=str(first), frames_back=shape.frames_back, frames_forward=shape.frames_forward, downscale=RECIPES[name][2], patch=64,
+                         patches_per_window=4, loss='CharbonnierY', learning_rate=1.5e-3, ema=.999, minutes=minutes, precision='bf16', validation=.05,
+                         validation_frames=8, save_minutes=4, cache_gb=40, seed=1)
+    MultiTrainer(clips, config, run).train(resume=(run/'config.json').exists())
+
+def score(folder, models):
+    "Print the gains on the clips that were held out."
+    clips = [p for p in find_videos(folder) if p.stem in VALIDATION]
+    for downscale in ('area', 'bicubic', 'h264-18', 'h264-23', 'h264-28', 'mpeg4-5'):
+        found = evaluate(models, clips, 10, baselines=['bicubic'], downscale=downscale, progress=False)
+        print(downscale, found.pivot(index='model', columns='video', values='gain_psnr_y').assign(mean=lambda t: t.mean(1)).round(3).to_string(), sep='\n', flush=True)
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('name', choices=[*RECIPES, 'score'])
+    parser.add_argument('folder', nargs='+')
+    parser.add_argument('--run', type=Path, default=Path('runs/finetune'))
+    parser.add_argument('--minutes', type=float, default=120.)
+    parser.add_argument('--models', nargs='*')
+    args = parser.parse_args()
+    if args.name == 'score': score(args.folder, args.models)
+    else: train(args.name, args.folder, args.run, args.minutes)
+
+if __name__ == '__main__': main()
