@@ -345,7 +345,9 @@ def _evaluate(
     device, own = pick_device('auto'), load_model(s.model)
     models = {k: Interpolation(k, own.scale) for k in ('bicubic', 'lanczos4')} | {s.model_name: own}
     models = {k: optimize_for_inference(m.to(device).eval()) for k, m in models.items()}
-    def keep(module, given, out): job._pair = given[0][0, own.frames_back].cpu(), out[0].clamp(0, 1).cpu()
+    def keep(module, given, out): # windows, or what `align` made of them
+        x = given[0][0]
+        job._pair = x[own.frames_back if x.ndim == 4 else own.center_channels].cpu(), out[0].clamp(0, 1).cpu()
     hook = models[s.model_name].register_forward_hook(keep)
     low, high = s.heights or (None, None)
     sizes = dict(scale=own.scale, low_res=low, high_res=high, downscale=s.downscale)
