@@ -48,7 +48,7 @@ from tqdm.auto import tqdm
 from . import __version__
 from .core import TSRError, atomic_write, cache_dir, prefetch, write_json
 from .data import find_videos, hr_size, is_photo, window_indices
-from .motion import Motion, compose_flow, frame_luma, invert_flow, optical_flow
+from .motion import Motion, compose_flow, frame_luma, invert_flow, optical_flow, search_flow
 from .resample import CLIP_DEGRADATIONS, DEGRADATIONS, low_resolution_frames, parse_degradation, to_float
 from .samples import PHOTO_FPS, PHOTO_FRAMES, photo_frames
 from .video import frame_times, probe, read_frames
@@ -111,7 +111,8 @@ def _function_code(
     Of tsr's own optical flow, the whole module counts; what a user's function calls is not followed."""
     inner = getattr(function, 'func', function) # of a `partial`
     module = inspect.getmodule(inner)
-    try: source = inspect.getsource(module if module is inspect.getmodule(optical_flow) else inner if inspect.isroutine(inner) else type(inner))
+    own = module if module is inspect.getmodule(optical_flow) else inner if inspect.isroutine(inner) else type(inner)
+    try: source = inspect.getsource(own)
     except (OSError, TypeError): source = ''
     with suppress(SyntaxError): source = _hash_code([source]) # a lambda amid an expression is taken as it is
     options = getattr(function, 'args', ()), getattr(function, 'keywords', {})
@@ -122,7 +123,8 @@ def _own_functions(
 ): # list of (registry, name, function)
     "Those of a degradation's steps that are the user's; the built-in ones belong to `_cache_version`."
     first, steps = parse_degradation(_with_crf(downscale, 0))
-    used = [(DEGRADATIONS, first, DEGRADATIONS[first])] + [(CLIP_DEGRADATIONS, name, CLIP_DEGRADATIONS[name]) for name, _ in steps]
+    names = [(DEGRADATIONS, first)] + [(CLIP_DEGRADATIONS, name) for name, _ in steps]
+    used = [(registry, name, registry[name]) for registry, name in names]
     home = inspect.getmodule(low_resolution_frames)
     return [one for one in used if inspect.getmodule(getattr(one[2], 'func', one[2])) is not home]
 
@@ -294,6 +296,7 @@ class FrameFile:
             if self.file.readinto(band) != band.nbytes: raise _IncompleteFile(self.path)
         return bands[:, :, cols]
 
+# %% ../nbs/24_dataset.ipynb #7436afae
 class FlowFile:
     "Optical flow from each frame of a segment to the next, in a file that is filled as pairs are asked for."
     def __init__(self,
@@ -323,17 +326,18 @@ class FlowFile:
         search, # as in `pair_flow`
         rows, cols # part of the frame
     ): # float32 (h, w, 2)
-        "A part of the flow from frame `k` to the next; it is searched for if it is not there, or was not written to the end."
+        "A part of the flow from frame `k` to the next, which is searched for if it is missing or incomplete."
         row, pair = 4 * self.width, 4 * self.width * self.height
         mark = np.frombuffer(self._at((self.count - 1) * pair + 4 * k, 4), np.uint32)[0]
-        if not mark or k not in self.sound and mark != _checksum(self._at(k * pair, pair)): self._write(lr, k, search, pair)
+        if not mark or k not in self.sound and mark != _checksum(self._at(k * pair, pair)):
+            self._write(lr, k, search, pair)
         self.sound.add(k)
         band = self._at(k * pair + row * rows.start, row * (rows.stop - rows.start))
         return np.frombuffer(band, np.float16).reshape(-1, self.width, 2)[:, cols].astype(np.float32)
 
     def _write(self, lr, k, search, pair):
         luma = [frame_luma(x) for x in to_float(lr.read([k, k + 1]))]
-        flow = search(*((255 * x).round().clip(0, 255).astype(np.uint8) for x in luma)).astype(np.float16).tobytes()
+        flow = search_flow(*luma, search).astype(np.float16).tobytes()
         for start, data in ((k * pair, flow), ((self.count - 1) * pair + 4 * k, _checksum(flow).tobytes())):
             self.file.seek(start)
             self.file.write(data)
@@ -419,7 +423,7 @@ class SegmentCache:
         file, # path in the folder of a segment whose lock is held
         size # bytes
     ):
-        "Make a file of zeros, which takes no space before it is written to but counts in full. Raises `TSRError` if there is no room."
+        "Make a file of zeros, which counts in full before it is written to. Raises `TSRError` if there is no room."
         with atomic_write(file) as part, open(part, 'wb') as f: self.make_room(f, size, file.parent)
 
     def make_room(self, f, need, held): # as in `reserve`
@@ -478,7 +482,8 @@ class SegmentStore:
             return _open_segment(*paths, sizes, span[1] - span[0])
 
     def _paths(self, source, span, sizes, downscale):
-        return _segment_paths(self.cache.root, self.version, source.sha256, source.name, span, sizes.text, downscale, _degradation_code(downscale))
+        code = _degradation_code(downscale)
+        return _segment_paths(self.cache.root, self.version, source.sha256, source.name, span, sizes.text, downscale, code)
 
     def open_flow(self,
         source, span, sizes, downscale, # as in `open`, which was called before
@@ -488,8 +493,8 @@ class SegmentStore:
         folder, _, lr = self._paths(source, span, sizes, downscale)
         file, count = Path(lr).with_suffix(f'.flow-{_function_code(search)}'), span[1] - span[0]
         with suppress(FileNotFoundError, _IncompleteFile): return FlowFile(file, sizes.lr, count)
-        with self.cache.lock(folder):
-            with suppress(FileNotFoundError, _IncompleteFile): return FlowFile(file, sizes.lr, count) # another process has just made it
+        with self.cache.lock(folder): # another process may just have made it
+            with suppress(FileNotFoundError, _IncompleteFile): return FlowFile(file, sizes.lr, count)
             Path(folder).mkdir(parents=True, exist_ok=True) # it may have been evicted since
             self.cache.allocate(file, FlowFile.bytes_of(sizes.lr, count))
             return FlowFile(file, sizes.lr, count)
@@ -570,6 +575,7 @@ def random_patch(
         if not patch or (part := found[centre, ::4, ::4]).max() - part.min() > FLAT: break
     return found, rows, cols
 
+# %% ../nbs/24_dataset.ipynb #14b8b686
 def pack_rgb(x): # uint8 (..., 3) -> (...) of three bytes each, which NumPy transposes faster
     return np.ascontiguousarray(x).view('V3')[..., 0]
 
@@ -591,7 +597,8 @@ class Symmetry(NamedTuple):
     ): # `Symmetry`
         "Any of them, at random."
         bits = rng.randrange(16)
-        return cls(*(bool(bits & bit and allowed) for bit, allowed in ((1, rotate), (2, rotate), (4, True), (8, reverse))))
+        allowed = {1: rotate, 2: rotate, 4: True, 8: reverse}
+        return cls(*(bool(bits & bit and yes) for bit, yes in allowed.items()))
 
     def pixels(self, x): # (..., h, w), a view
         "Images, or the components of a flow, at their new places."
@@ -622,6 +629,7 @@ def augment(
     symmetry = Symmetry.draw(rng, rotate, reverse)
     return symmetry.window(window), symmetry.pixels(hr)
 
+# %% ../nbs/24_dataset.ipynb #0b014194
 MOTION_MARGIN = 48 # LR pixels around a patch in which its neighbours are followed
 
 def _widen(
@@ -753,7 +761,7 @@ class MultiVideoDataset(Dataset):
         i, # number of the item
         align # as in an `SRModel` with a `flow_search`
     ): # float32 (C', h, w), uint8 (H, W, 3)
-        "The same example as the model takes it: its neighbours are followed through the whole frame, though only a patch is used."
+        "The same example as the model takes it. Its neighbours are followed beyond the patch."
         rng = random.Random(f'{self.seed} {self.epoch} {i}')
         s, _, frame = self.locate(i)
         hr, lr, cuts, first = self.open(s)
@@ -762,13 +770,16 @@ class MultiVideoDataset(Dataset):
         window = scene_window(j, len(hr), cuts, self.frames_back, self.frames_forward, rng.choice(self.strides))
         _, rows, cols = random_patch(lr, window[center:center + 1], 0, self.patch, self.scale.denominator, rng)
         truth = pack_rgb(hr.read([j], _to_hr(rows, self.scale), _to_hr(cols, self.scale))[0])
-        symmetry = Symmetry.draw(rng, self.patch, self.frames_back == self.frames_forward) if self.augment else Symmetry()
+        both_ways = self.frames_back == self.frames_forward
+        symmetry = Symmetry.draw(rng, self.patch, both_ways) if self.augment else Symmetry()
         around = _widen(rows, lr.height), _widen(cols, lr.width)
         images = to_float(unpack_rgb(symmetry.window(pack_rgb(lr.read(window, *around)))))
         pairs = [self._outward_flow(lr, flows, pair, around, k < center) for k, pair in enumerate(pairwise(window))]
-        pairs = [None if pair is None else (symmetry.flow(pair),) * 2 for pair in pairs[::-1 if symmetry.backwards else 1]]
+        if symmetry.backwards: pairs.reverse()
+        pairs = [None if pair is None else (symmetry.flow(pair),) * 2 for pair in pairs]
         size = [part.stop - part.start for part in around]
-        region = symmetry.region(*(slice(inner.start - outer.start, inner.stop - outer.start) for inner, outer in zip((rows, cols), around)), *size)
+        inside = [slice(inner.start - outer.start, inner.stop - outer.start) for inner, outer in zip((rows, cols), around)]
+        region = symmetry.region(*inside, *size)
         return align(images, Motion([frame_luma(x) for x in images], pairs), region), unpack_rgb(symmetry.pixels(truth))
 
     def _outward_flow(self, lr, flows, pair, around, inverted): # float32 (h, w, 2), or None where a frame is repeated
@@ -776,8 +787,9 @@ class MultiVideoDataset(Dataset):
         first, last = pair
         if first == last: return None
         flow = flows.read(lr, first, self.flow_search, *around)
+        whole = [slice(0, n) for n in flow.shape[:2]]
         for k in range(first + 1, last): # between frames that are several apart
-            flow = compose_flow(flow, flows.read(lr, k, self.flow_search, *around), *(slice(0, n) for n in flow.shape[:2]))
+            flow = compose_flow(flow, flows.read(lr, k, self.flow_search, *around), *whole)
         return invert_flow(flow) if inverted else flow
 
     def __getitem__(self,
@@ -960,7 +972,8 @@ def _start_worker(
 ):
     "Set up a worker process: one thread, since cores are used by more workers, and the user's degradations."
     if cv2.getNumThreads() != 1: cv2.setNumThreads(1) # not in a forked worker, see `_one_opencv_thread`
-    for clip, name, degradation in degradations: (CLIP_DEGRADATIONS if clip else DEGRADATIONS).register(degradation, name=name)
+    for clip, name, degradation in degradations:
+        (CLIP_DEGRADATIONS if clip else DEGRADATIONS).register(degradation, name=name)
 
 def load_batches(
     data, # `MultiVideoDataset`
@@ -981,7 +994,8 @@ def load_batches(
     batches = batch_by_video(items, size, lambda i: data.locate(i)[1], lambda v: None if data.patch else data.sizes[v].lr)
     mine = (_share_of(batch, *share) for batch in islice(batches, skip, None))
     method = multiprocessing.get_context(multiprocessing_context).get_start_method() if workers else None
-    degradations = [(registry is CLIP_DEGRADATIONS, *own) for downscale in data.downscales for registry, *own in _own_functions(downscale)]
+    own = [one for downscale in data.downscales for one in _own_functions(downscale)]
+    degradations = [(registry is CLIP_DEGRADATIONS, *rest) for registry, *rest in own]
     if workers and (lost := [name for _, name, one in degradations if not _can_import(one, method)]):
         warnings.warn(f'workers={workers}: started by {method}, they cannot import the degradation {lost[0]}; one thread reads instead')
         workers = 0

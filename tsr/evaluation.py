@@ -51,8 +51,9 @@ class _SharedMotion:
                 begun = time.perf_counter()
                 self.flow[a, how] = pair_flow(self.luma[a], self.luma[b], search), time.perf_counter() - begun
             pairs.append(self.flow[a, how][0]); seconds.append(self.flow[a, how][1])
-        self.luma = {k: v for k, v in self.luma.items() if k >= numbers[0] - 16} # what a model with more neighbours may still need
-        self.flow = {k: v for k, v in self.flow.items() if k[0] >= numbers[0] - 16}
+        oldest = numbers[0] - 16 # a model with more neighbours may still need these
+        self.luma = {k: v for k, v in self.luma.items() if k >= oldest}
+        self.flow = {k: v for k, v in self.flow.items() if k[0] >= oldest}
         return Motion([self.luma[k] for k in numbers], pairs), sum(seconds) / max(len(seconds), 1)
 
 def _synchronize(device):
@@ -133,7 +134,8 @@ def label_models(
 def _models_to_score(models, baselines, scale, device, precision):
     "Baselines and models, ready on their device: dict label -> module."
     made = {b: Interpolation(b, scale) if b in INTERPOLATIONS else load_model(b) for b in baselines}
-    made |= {label: Interpolation(m, scale) if str(m) in INTERPOLATIONS else load_model(m) for label, m in label_models(models).items()}
+    def at_scale(m): return Interpolation(m, scale) if str(m) in INTERPOLATIONS else load_model(m)
+    made |= {label: at_scale(m) for label, m in label_models(models).items()}
     placed = {label: m.to(device, memory_format=torch.channels_last).eval() for label, m in made.items()}
     def fitting(label): return 'auto' if label in baselines else precision # baselines support float32 alone
     return {label: optimize_for_inference(m, fitting(label)) for label, m in placed.items()}

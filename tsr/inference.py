@@ -156,7 +156,8 @@ class FusedTSRNet(_Optimized):
     @torch.no_grad()
     def reconstruct(self, x): # (B, C', h, w) -> (B, C, s*h, s*w)
         leaky = 'leaky_relu', (self.leak,)
-        features = _conv(x.to(self.dtype).contiguous(memory_format=torch.channels_last), self.head, *leaky) # in two steps: half the bytes are moved
+        x_last = x.to(self.dtype).contiguous(memory_format=torch.channels_last) # in two steps: fewer bytes are moved
+        features = _conv(x_last, self.head, *leaky)
         for first, second in self.blocks: features = _add_conv(features, _conv(features, first, *leaky), second)
         detail = pixel_shuffle(_conv(features, self.tail), self.scale)
         return _stack([self._bicubic(frame).add_(more) for frame, more in zip(x[:, self.center_channels], detail)])
@@ -356,7 +357,8 @@ class ModelRunner:
 
     @torch.inference_mode()
     def _align(self, window): # list of frames or of `_Moving` -> (C', h, w)
-        return self.model.align(*_motion(window, self.model.flow_search)) if self.model.flow_search else self.model.align(torch.stack(window))
+        search = self.model.flow_search
+        return self.model.align(*_motion(window, search) if search else [torch.stack(window)])
 
     @torch.inference_mode()
     def run(self,
@@ -366,7 +368,8 @@ class ModelRunner:
         "HR frames of a few windows."
         if search := self.model.flow_search: # a tile is aligned when its turn comes
             known = [_motion(window, search) for window in windows]
-            take = lambda *region: _stack([self.model.align(frames, motion, region) for frames, motion in known]).to(self.device)
+            def take(*region):
+                return _stack([self.model.align(frames, motion, region) for frames, motion in known]).to(self.device)
             return self._in_tiles(take, len(windows), *known[0][0][0].shape[1:], as_bytes, pixels)
         stacked = torch.stack([frame for window in windows for frame in window]).unflatten(0, (len(windows), -1)) # (B, T, C, h, w)
         return self.reconstruct(self.model.align_batch(stacked).to(self.device), as_bytes, pixels)
@@ -487,7 +490,8 @@ class Upscaler:
 def _same_shape(first, frames):
     "The frames again; TSRError at one that is not like the first, or if that is no RGB frame of bytes."
     if first.ndim != 3 or first.shape[2] != 3 or first.dtype != np.uint8:
-        raise TSRError(f'frames are {first.dtype} {first.shape}; give uint8 (height, width, 3), RGB. tsr.resample.to_bytes makes them from floats in [0, 1]')
+        raise TSRError(f'frames are {first.dtype} {first.shape}; give uint8 (height, width, 3), RGB. '
+                       'tsr.resample.to_bytes makes them from floats in [0, 1]')
     yield first
     for i, f in enumerate(frames, 1):
         if f.shape != first.shape or f.dtype != np.uint8: raise TSRError(f'frame {i} is {f.dtype} {f.shape}, the first one was {first.dtype} {first.shape}')

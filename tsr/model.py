@@ -61,7 +61,7 @@ class SRModel(nn.Module):
     precisions: tuple[str, ...] = ('float32',) # names of the types in which `reconstruct` may run
     onnx_input: str | None = 'window' # what an exported model takes: 'window' (5-d), 'features' (4-d, from `align`), None: no export
     precision = 'float32' # in which this one runs
-    flow_search = None # function (uint8 (h, w), uint8 (h, w)) -> float32 (h, w, 2), optical flow from one luma to another; None: `align` uses no motion
+    flow_search = None # finds optical flow, as in `tsr.motion.search_flow`; None: `align` uses no motion
 
     @_recorded
     def __init__(self,
@@ -98,9 +98,9 @@ class SRModel(nn.Module):
     def align(self,
         window # (T, C, h, w) in [0, 1], on the CPU
     ): # (C', h, w)
-        """What `reconstruct` takes of a window: the part that needs whole frames, made without gradients where frames are read. By default the frames, stacked.
-        With a `flow_search`, a model's `align(window, motion=None, region=None)` also takes the window as a list of frames, its `Motion` where
-        that is known, and the part (rows, columns) that is wanted."""
+        """What `reconstruct` takes of a window: the part that needs whole frames, made without gradients where frames are
+        read. By default the frames, stacked. With a `flow_search`, a model's `align(window, motion=None, region=None)` also
+        takes the window as a list of frames, its `Motion` where that is known, and the part (rows, columns) that is wanted."""
         return window.flatten(0, 1)
 
     def align_batch(self,
@@ -346,7 +346,8 @@ def load_model(
     if path.suffix == '.pt': return load_original(path)
     if path.is_dir() and str(model):
         inside = sorted(path.glob('*.safetensors'))
-        raise TSRError(f'{path}: is a folder' + (f'; name a model in it, such as {inside[0]}' if inside else ', and no .safetensors file is in it'))
+        hint = f'; name a model in it, such as {inside[0]}' if inside else ', and no .safetensors file is in it'
+        raise TSRError(f'{path}: is a folder{hint}')
     if not str(model) or not path.exists():
         known = [*bundled_models(), *INTERPOLATIONS]
         raise TSRError(f'{model}: no such model file, and no model of that name{did_you_mean(model, known)}: {", ".join(known)}')

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LUMA_WEIGHTS', 'MIN_FLOW_SIZE', 'SEARCH_BLUR', 'SCENE_CHANGE_THRESHOLD', 'optical_flow', 'invert_flow',
-           'compose_flow', 'warp', 'frame_luma', 'flow_error', 'pair_flow', 'Motion', 'align_neighbours']
+           'compose_flow', 'warp', 'frame_luma', 'search_flow', 'flow_error', 'pair_flow', 'Motion', 'align_neighbours']
 
 # %% ../nbs/06_motion.ipynb #c84fef36
 from itertools import pairwise, product
@@ -26,17 +26,20 @@ def optical_flow(
     "Optical flow from `frame` to `other` by dense inverse search."
     h, w = frame.shape
     edges = 0, max(MIN_FLOW_SIZE - h, 0), 0, max(MIN_FLOW_SIZE - w, 0)
-    frame, other = (cv2.GaussianBlur(cv2.copyMakeBorder(x, *edges, cv2.BORDER_REPLICATE), (0, 0), SEARCH_BLUR) for x in (frame, other))
-    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST) # one a call: not safe across threads, and it keeps settings of the last frame size
+    padded = (cv2.copyMakeBorder(x, *edges, cv2.BORDER_REPLICATE) for x in (frame, other))
+    frame, other = (cv2.GaussianBlur(x, (0, 0), SEARCH_BLUR) for x in padded)
+    # an object for each call: it is not safe across threads, and keeps settings of the last frame size
+    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     search.setFinestScale(0)
-    search.setPatchStride(6) # of patches of 8x8; OpenCV's 4 takes twice the time
+    search.setPatchStride(6) # between patches of 8x8; OpenCV's 4 finds little more in much more time
     search.setVariationalRefinementIterations(refinement)
     flow = search.calc(frame, other, None)[:h, :w]
     return np.stack([cv2.medianBlur(np.ascontiguousarray(flow[..., axis]), 5) for axis in (0, 1)], -1)
 
 # %% ../nbs/06_motion.ipynb #13bc54f4
 def _grid(rows, cols): # slices -> x (w,) and y (h, 1), float32
-    return np.arange(cols.start, cols.stop, dtype=np.float32), np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
+    x, y = (np.arange(part.start, part.stop, dtype=np.float32) for part in (cols, rows))
+    return x, y[:, None]
 
 def _look_up(image, x, y): # (h, w) or (h, w, 2), at positions between its pixels
     return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -70,10 +73,11 @@ def warp(
     "Sample an LR frame along the optical flow at the pixel positions of the HR grid."
     h, w = flow.shape[:2]
     x, y = _grid(rows or slice(0, h), cols or slice(0, w))
-    offsets = (np.arange(scale, dtype=np.float32) + .5) / scale - .5 # of the HR pixels from the middle of their LR pixel
+    offsets = (np.arange(scale, dtype=np.float32) + .5) / scale - .5 # HR pixels from the middle of their LR pixel
     across, down = [x + flow[..., 0] + d for d in offsets], [y + flow[..., 1] + d for d in offsets]
     out = np.empty((scale**2, h, w), np.float32) if out is None else out
-    for plane, (v, u) in zip(out, product(down, across)): cv2.remap(image, u, v, cv2.INTER_CUBIC, plane, cv2.BORDER_REPLICATE)
+    for plane, (v, u) in zip(out, product(down, across)):
+        cv2.remap(image, u, v, cv2.INTER_CUBIC, plane, cv2.BORDER_REPLICATE)
     return out
 
 # %% ../nbs/06_motion.ipynb #29583a40
@@ -86,6 +90,13 @@ def frame_luma(
     red, green, blue = (x * w for x, w in zip(frame.float().cpu().numpy(), LUMA_WEIGHTS.flatten().tolist()))
     return red + green + blue
 
+def search_flow(
+    luma, other, # float32 (h, w) in [0, 1], luma of two frames
+    search=optical_flow # function (uint8 (h, w), uint8 (h, w)) -> float32 (h, w, 2)
+): # float32 (h, w, 2), from one to the other
+    "What a search finds between two frames as 8-bit images."
+    return search(*((x * 255).round().clip(0, 255).astype(np.uint8) for x in (luma, other)))
+
 def flow_error(
     luma, other, # float32 (h, w) in [0, 1], luma of two frames
     flow # float32 (h, w, 2), from one to the other
@@ -96,12 +107,12 @@ def flow_error(
 
 def pair_flow(
     luma, following, # float32 (h, w) in [0, 1], luma of a frame and of the next one
-    search=optical_flow, # function (uint8 (h, w), uint8 (h, w)) -> float32 (h, w, 2)
+    search=optical_flow, # as in `search_flow`
     threshold=SCENE_CHANGE_THRESHOLD # of `flow_error`, above which a scene ends between them
 ): # (forward, backward), float32 (h, w, 2); None if a scene ends between them
     "The flow from a frame to the next and back, from one search."
     if np.array_equal(luma, following): return (np.zeros((*luma.shape, 2), np.float32),) * 2
-    forward = search(*((x * 255).round().clip(0, 255).astype(np.uint8) for x in (luma, following)))
+    forward = search_flow(luma, following, search)
     return None if flow_error(luma, following, forward) > threshold else (forward, invert_flow(forward))
 
 class Motion:

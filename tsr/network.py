@@ -119,10 +119,12 @@ class AlignedNet(TSRNet):
 
     @property
     def align_channels(self):
-        return 3 + (self.num_frames - 1) * self.scale**2 + 2 * sum(min(self.phases, n) for n in (self.frames_back, self.frames_forward))
+        near = sum(min(self.phases, n) for n in (self.frames_back, self.frames_forward))
+        return 3 + (self.num_frames - 1) * self.scale**2 + 2 * near
 
     @property
-    def memory_per_pixel(self): return max(super().memory_per_pixel, 2 * self.align_channels) # there are four features at a time, but only two inputs
+    def memory_per_pixel(self): # four feature maps exist at a time, but the input only twice
+        return max(super().memory_per_pixel, 2 * self.align_channels)
 
     @property
     def flow_search(self): return partial(optical_flow, refinement=self.refinement)
@@ -133,5 +135,6 @@ class AlignedNet(TSRNet):
         frame = window[self.frames_back][:, rows, cols]
         x = torch.empty(self.align_channels, *frame.shape[1:])
         x[:3] = frame
-        align_neighbours(motion, self.frames_back, self.scale, self.phases, (rows, cols), 4, x[3:].numpy()) # the differences are small
+        rest = x[3:].numpy() # the differences are small, hence a gain of 4
+        align_neighbours(motion, self.frames_back, self.scale, self.phases, (rows, cols), 4, rest)
         return x

@@ -144,10 +144,11 @@ DEGRADATIONS = Registry('degradation')
 _KERNEL_OF = dict(area='area', bicubic='bicubic05', lanczos='lanczos3')
 for _name, _kernel in _KERNEL_OF.items(): DEGRADATIONS.register(partial(resize, kernel=_kernel), name=_name)
 
-CLIP_DEGRADATIONS = Registry('clip degradation') # functions (iterable of uint8 (h, w, 3), level, fps) -> iterator of the same; below
+# functions (iterable of uint8 (h, w, 3), level, fps) -> iterator of the same; the built-in ones follow below
+CLIP_DEGRADATIONS = Registry('clip degradation')
 
 def parse_degradation(
-    downscale # 'area', 'area,noise-4,h264-23', ...; without a name in `DEGRADATIONS` in front, as in 'h264-23', it is area
+    downscale # 'area', 'area,noise-4,h264-23', ...; 'h264-23' is short for 'area,h264-23'
 ): # name in `DEGRADATIONS`, list of (name in `CLIP_DEGRADATIONS`, level)
     "The steps that a degradation's name stands for. Raises `TSRError` for an unknown one."
     first, *rest = downscale.split(',')
@@ -158,7 +159,8 @@ def parse_degradation(
         return name in CLIP_DEGRADATIONS and low <= level <= high
     if len(steps) != len(rest) or not all(valid(*step) for step in steps):
         ranges = ', '.join(f'{name}-{low} to {name}-{high}' for name, (low, high) in _LEVELS.items())
-        raise TSRError(f'no degradation {downscale!r}{did_you_mean(downscale, DEGRADATIONS)}: choose from {", ".join(DEGRADATIONS)}, '
+        hint = did_you_mean(downscale, DEGRADATIONS)
+        raise TSRError(f'no degradation {downscale!r}{hint}: choose from {", ".join(DEGRADATIONS)}, '
                        f'and what may follow a comma: {ranges}')
     return first, steps
 
@@ -171,7 +173,8 @@ def low_resolution(
     name, steps = parse_degradation(downscale)
     if steps: raise TSRError(f'{downscale} changes a whole clip, not a frame: use low_resolution_frames')
     small = DEGRADATIONS[name](x, size)
-    if tuple(small.shape[-2:]) != tuple(size): raise TSRError(f'degradation {name!r}: makes {tuple(small.shape[-2:])}, (height, width) should be {tuple(size)}')
+    made, wanted = tuple(small.shape[-2:]), tuple(size)
+    if made != wanted: raise TSRError(f'degradation {name!r}: makes {made}, (height, width) should be {wanted}')
     return quantize(small)
 
 # %% ../nbs/22_resample.ipynb #e819b718
@@ -201,7 +204,8 @@ def mpeg4(frames, level, fps):
             stream.codec_context.qmin = stream.codec_context.qmax = int(level)
             for frame in _even(chain([first], frames)):
                 image = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format='rgb24')
-                out.mux(stream.encode(image.reformat(format='yuv420p', dst_colorspace='ITU709' if height >= 720 else 'ITU601')))
+                colours = 'ITU709' if height >= 720 else 'ITU601' # as a player takes an untagged file
+                out.mux(stream.encode(image.reformat(format='yuv420p', dst_colorspace=colours)))
             out.mux(stream.encode())
         for frame in read_frames(file): yield frame.image[:height, :width]
 

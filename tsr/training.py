@@ -38,7 +38,8 @@ from .core import Registry, TSRError, did_you_mean, first_line, is_disk_full, ru
 from .data import evenly_spaced, hr_size
 from .dataset import MultiVideoDataset, count_batches, load_batches, parse_downscales, probe_videos
 from .losses import LOSSES, psnr, score_frame, ssim
-from .model import MODELS, WEIGHTS, Interpolation, bundled_models, create_model, load_model, model_info, model_parameters, save_model
+from .model import (MODELS, WEIGHTS, Interpolation, bundled_models, create_model, load_model, model_info,
+                       model_parameters, save_model)
 from .optimizers import OPTIMIZERS
 from .resample import center_crop, to_float
 from tsr.runs import (
@@ -138,7 +139,8 @@ class Options:
 class TrainConfig(Options):
     "Everything that decides what a training does."
     model: str = option('AlignedNet', 'architecture to train from scratch, or the name or path of a model to uptrain')
-    model_args: dict = option(dict, "the architecture's own arguments; as JSON on the command line: '{\"features\": 24}'")
+    model_args: dict = option(dict, "the architecture's own arguments; as JSON on the command line: "
+                              "'{\"features\": 24}'")
     frames_back: int = option(1, 'neighbouring frames before the centre frame; the report found that 2 do not pay', min=0)
     frames_forward: int = option(1, 'neighbouring frames after it', min=0)
     scale: float = option(2, 'ratio of high to low resolution, each video at its own size', above=1)
@@ -224,7 +226,9 @@ def split_videos(
     "Hold out whole videos for validation; a single video is split by time, with at least one frame on each side."
     if len(videos) == 1:
         cut = 1 - share if frames is None else 1 - min(max(1, round(share * frames)), frames - 1) / frames
-        if frames == 1: raise TSRError(f'{getattr(videos[0], "path", videos[0])}: one frame cannot be split into training and validation; add another video')
+        if frames == 1:
+            name = getattr(videos[0], 'path', videos[0])
+            raise TSRError(f'{name}: one frame cannot be split into training and validation; add another video')
         return (videos, (0., cut)), (videos, (cut, 1.))
     held = set(np.random.default_rng(seed).permutation(len(videos))[:max(1, round(share * len(videos)))].tolist())
     pick = lambda keep: [v for i, v in enumerate(videos) if (i in held) == keep]
@@ -477,7 +481,8 @@ def build_model(
         with torch.random.fork_rng(devices=[]): # the random numbers of the caller stay as they are
             torch.default_generator.manual_seed(c.seed)
             general = dict(frames_back=c.frames_back, frames_forward=c.frames_forward, scale=scale)
-            return create_model(c.model, **{k: v for k, v in general.items() if k in model_parameters(c.model)} | c.model_args)
+            taken = {k: v for k, v in general.items() if k in model_parameters(c.model)}
+            return create_model(c.model, **taken | c.model_args)
     if not Path(c.model).exists() and c.model not in (trained := list(bundled_models())):
         raise TSRError(f'model={c.model!r}: no architecture, no trained model and no file of that name'
                        f'{did_you_mean(c.model, [*MODELS, *trained])}; architectures are {", ".join(MODELS)}')
@@ -592,12 +597,15 @@ def _check_output(model, lr, sr, hr):
     "A network may leave out a border that it cannot know, as the original did; another size is a mistake in it."
     (h, w), (height, width), (truth_h, truth_w) = (x.shape[-2:] for x in (lr, sr, hr))
     if height > truth_h or width > truth_w or truth_w > w and width <= w:
-        raise TSRError(f'{type(model).__name__}: makes {width}x{height} of {w}x{h}, where the ground truth is {truth_w}x{truth_h}; check its last layer')
+        raise TSRError(f'{type(model).__name__}: makes {width}x{height} of {w}x{h}, where the ground truth is '
+                       f'{truth_w}x{truth_h}; check its last layer')
 
 def _warn_of_idle(model):
     "Name the weights that the loss does not reach."
     idle = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
-    if idle: warnings.warn(f'{type(model).__name__}: nothing trains {", ".join(idle)}; what `align` does is not learned, layers belong into `reconstruct`')
+    if idle:
+        warnings.warn(f'{type(model).__name__}: nothing trains {", ".join(idle)}; what `align` does is not learned, '
+                      'layers belong into `reconstruct`')
 
 # %% ../nbs/04_training.ipynb #e62a6522
 class MultiTrainer:
@@ -709,7 +717,9 @@ class MultiTrainer:
         if not self.step: _check_output(self.accelerator.unwrap_model(self.net), x, sr, hr)
         hr = center_crop(hr, sr.shape[-2:])
         loss = self.criterion(sr, hr)
-        if loss.ndim: raise TSRError(f'{self.config.loss}: the loss of a batch has the shape {tuple(loss.shape)}; let it return one number, such as the mean')
+        if loss.ndim:
+            raise TSRError(f'{self.config.loss}: the loss of a batch has the shape {tuple(loss.shape)}; let it return one '
+                           'number, such as the mean')
         self.optimizer.zero_grad()
         self.accelerator.backward(loss)
         if not self.step: _warn_of_idle(self.accelerator.unwrap_model(self.net))

@@ -11,7 +11,6 @@ import argparse
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 from explore import MODELS, center_pair
@@ -21,7 +20,7 @@ from tsr.core import atomic_write
 from tsr.dataset import MultiVideoDataset, probe_videos
 from tsr.losses import score_frame
 from tsr.model import bundled_models, load_model
-from tsr.motion import Motion, flow_error, frame_luma, optical_flow
+from tsr.motion import Motion, flow_error, frame_luma, search_flow
 from tsr.resample import resize
 from tsr.training import git_commit, split_videos
 
@@ -58,7 +57,7 @@ def strange(videos): # iterator of rows
     "The mean difference along the motion, for a frame of each stretch and the one before it, and for first frames of different videos."
     def difference(frame, other):
         luma = [frame_luma(x) for x in (frame, other)]
-        return flow_error(*luma, optical_flow(*((255 * x).round().clip(0, 255).astype(np.uint8) for x in luma)))
+        return flow_error(*luma, search_flow(*luma))
     last = read(videos[-1])[0][-1][0][4]
     for video in videos:
         pairs, _ = read(video)
