@@ -393,7 +393,7 @@ def disk_usage(
 
 class SegmentCache:
     "A folder of segments up to a size: makes room by deleting the least recently used ones that nobody fills."
-    wait = 60 # seconds for which others may hold the locks of all that could be deleted
+    wait = 60 # seconds for which others may hold what could be deleted
 
     def __init__(self,
         gigabytes=16. # limit of all segments together
@@ -407,45 +407,36 @@ class SegmentCache:
         name = 'eviction' if folder == 'eviction' else str(folder)[-2:]
         return FileLock(f'{self.locks}/{name}.lock')
 
-    def write(self,
-        file, # path in the folder of a segment whose lock is held
-        frames, # iterable of uint8 (H, W, 3)
-        size, count # (width, height) and number of these frames
-    ):
-        "Write the frames of a segment, after making room for them. Raises `TSRError` if there is none."
-        need = _rgb_bytes(size, count)
-        with atomic_write(file) as part, open(part, 'wb') as f:
-            self.make_room(f, need, file.parent)
-            for frame in frames: f.write(np.ascontiguousarray(frame))
-            if f.tell() != need: raise TSRError(f'{file}: {f.tell()} bytes of frames instead of {need}; this is a bug of tsr, please report it')
-
-    def allocate(self,
-        file, # path in the folder of a segment whose lock is held
-        size # bytes
-    ):
-        "Make a file of zeros, which counts in full before it is written to. Raises `TSRError` if there is no room."
-        with atomic_write(file) as part, open(part, 'wb') as f: self.make_room(f, size, file.parent)
-
-    def make_room(self, f, need, held): # as in `reserve`
-        "Reserve, waiting for others where that helps."
-        deadline = time.monotonic() + self.wait
-        while not self.reserve(f, need, held):
-            if time.monotonic() > deadline: raise self.no_room(need)
-            time.sleep(.1)
-
-    def reserve(self, f, need, held): # whether there is room; False as long as others hold the locks of what could be deleted
-        "Delete segments until `need` bytes fit, and give the open file `f` that length, so that others count it as used."
+    def reserve(self,
+        folder, # of a segment whose lock is held
+        need # bytes
+    ): # whether there is room; False as long as others hold the locks of what could be deleted
+        "Delete segments until so many bytes fit, and hold them by an empty file. Raises `TSRError` if they never can."
         with self.lock('eviction'):
-            found = {folder: disk_usage(folder) for folder in Path(self.root).iterdir()}
+            found = {x: disk_usage(x) for x in Path(self.root).iterdir()}
             used, locked = sum(size for size, _ in found.values()), False
             def fits(): return used + need <= self.cap and shutil.disk_usage(self.root).free >= need + 1e8
-            for folder in sorted(found.keys() - {held}, key=lambda x: found[x][1]):
+            for x in sorted(found.keys() - {folder}, key=lambda x: found[x][1]):
                 if fits(): break
-                if self.delete(folder, held): used -= found[folder][0]
+                if self.delete(x, folder): used -= found[x][0]
                 else: locked = True
-            if room := fits(): f.truncate(need)
+            if room := fits():
+                with open(folder/'room.part', 'wb') as f: f.truncate(need)
         if not room and not locked: raise self.no_room(need)
         return room
+
+    @contextmanager
+    def create(self,
+        file, # path in the folder of a segment for which there is a reservation
+        size # bytes, a part of the reservation
+    ): # open file of that length
+        "A new file, which takes its room from the reservation and appears when it is complete."
+        room = file.parent/'room.part'
+        with atomic_write(file) as part, open(part, 'wb') as f:
+            with self.lock('eviction'): # nobody counts in between
+                os.truncate(room, room.stat().st_size - size)
+                f.truncate(size)
+            yield f
 
     def delete(self, folder, held): # whether it was deleted; not where another process is filling it
         "Delete a segment. The caller holds the lock of the segment `held`, which may be the same."
@@ -458,7 +449,8 @@ class SegmentCache:
         return True
 
     def no_room(self, need):
-        return TSRError(f'{self.root}: no room for {need/1e9:.1f} GB of decoded frames: set TSR_CACHE to a larger disk, or raise cache_gb={self.cap/1e9:g}')
+        return TSRError(f'{self.root}: no room for {need/1e6:.0f} MB of decoded frames: set TSR_CACHE to a larger disk, '
+                        f'or raise cache_gb={self.cap/1e9:g}')
 
 # %% ../nbs/24_dataset.ipynb #24c0de09
 class SegmentStore:
@@ -475,11 +467,24 @@ class SegmentStore:
         downscale # a name in `DEGRADATIONS`, 'h264-CRF', or 'h264' for a CRF that depends on the segment
     ): # HR and LR `FrameFile`; list of the frames that begin a scene
         "Open a segment; decode it first where it is missing or incomplete. Raises `TSRError` if there is no room for it."
-        paths = self._paths(source, span, sizes, downscale)
-        with suppress(FileNotFoundError, _IncompleteFile): return _open_segment(*paths, sizes, span[1] - span[0])
-        with self.cache.lock(paths[0]): # until its files are open, nobody deletes it
-            self._fill(*map(Path, paths), source, span, sizes)
-            return _open_segment(*paths, sizes, span[1] - span[0])
+        paths, count = self._paths(source, span, sizes, downscale), span[1] - span[0]
+        def opened(): return _open_segment(*paths, sizes, count)
+        return self._made(Path(paths[0]), opened, lambda: self._fill(*map(Path, paths), source, span, sizes))
+
+    def _made(self, folder, opened, fill): # opened: what opens the files; fill: what makes them, False as long as there is no room
+        """What `opened` returns; first made where it is missing. Whoever waits for room holds neither a lock nor a
+        reservation, or two could wait for each other."""
+        deadline = time.monotonic() + self.cache.wait
+        while True:
+            with suppress(FileNotFoundError, _IncompleteFile): return opened()
+            with self.cache.lock(folder): # until its files are open, nobody deletes it
+                with suppress(FileNotFoundError, _IncompleteFile): return opened() # another process has just made it
+                folder.mkdir(parents=True, exist_ok=True)
+                for part in folder.glob('*.part'): part.unlink() # of a process that was killed
+                if fill(): return opened()
+            if time.monotonic() > deadline:
+                raise TSRError(f'{self.cache.root}: no room, other trainings use all of it; raise cache_gb={self.cache.cap/1e9:g}')
+            time.sleep(.1)
 
     def _paths(self, source, span, sizes, downscale):
         code = _degradation_code(downscale)
@@ -492,25 +497,35 @@ class SegmentStore:
         "The optical flow of a segment's LR frames, as far as it is known."
         folder, _, lr = self._paths(source, span, sizes, downscale)
         file, count = Path(lr).with_suffix(f'.flow-{_function_code(search)}'), span[1] - span[0]
-        with suppress(FileNotFoundError, _IncompleteFile): return FlowFile(file, sizes.lr, count)
-        with self.cache.lock(folder): # another process may just have made it
-            with suppress(FileNotFoundError, _IncompleteFile): return FlowFile(file, sizes.lr, count)
-            Path(folder).mkdir(parents=True, exist_ok=True) # it may have been evicted since
-            self.cache.allocate(file, FlowFile.bytes_of(sizes.lr, count))
-            return FlowFile(file, sizes.lr, count)
+        size = FlowFile.bytes_of(sizes.lr, count)
+        def allocate():
+            if not self.cache.reserve(Path(folder), size): return False
+            with self.cache.create(file, size): pass
+            (Path(folder)/'room.part').unlink()
+            return True
+        return self._made(Path(folder), lambda: FlowFile(file, sizes.lr, count), allocate)
 
-    def _fill(self, folder, hr, lr, source, span, sizes):
+    def _fill(self, folder, hr, lr, source, span, sizes): # whether there was room
         "Write the files that a segment lacks."
         count = span[1] - span[0]
-        folder.mkdir(parents=True, exist_ok=True)
-        for part in folder.glob('*.part'): part.unlink() # of a process that was killed
-        if not _is_whole(hr, sizes.hr, count): self.cache.write(hr, _segment_frames(source, span, sizes), sizes.hr, count)
+        missing = [(path, size) for path, size in ((hr, sizes.hr), (lr, sizes.lr)) if not _is_whole(path, size, count)]
+        if not self.cache.reserve(folder, sum(_rgb_bytes(size, count) for _, size in missing)): return False
+        if (hr, sizes.hr) in missing: self._write(hr, _segment_frames(source, span, sizes), sizes.hr, count)
         try: _read_cuts(str(folder))
         except (FileNotFoundError, _IncompleteFile): write_json(folder/'cuts.json', scene_cuts(FrameFile(hr, sizes.hr, count)))
-        if not _is_whole(lr, sizes.lr, count):
+        if (lr, sizes.lr) in missing:
             downscale = lr.stem.removeprefix('lr-').partition('@')[0]
             frames = low_resolution_frames(FrameFile(hr, sizes.hr, count), sizes.lr[::-1], downscale, source.fps)
-            self.cache.write(lr, frames, sizes.lr, count)
+            self._write(lr, frames, sizes.lr, count)
+        (folder/'room.part').unlink()
+        return True
+
+    def _write(self, file, frames, size, count):
+        need = _rgb_bytes(size, count)
+        with self.cache.create(file, need) as f:
+            for frame in frames: f.write(np.ascontiguousarray(frame))
+            if f.tell() != need:
+                raise TSRError(f'{file}: {f.tell()} bytes of frames instead of {need}; this is a bug of tsr, please report it')
 
 def _is_whole(path, size, count): # bool
     "Whether a cached file has all its frames."
