@@ -39,13 +39,22 @@ def _utf8(text):
     "A tag as valid UTF-8; other bytes, which could be neither printed nor written, become replacement characters."
     return text.encode('utf-8', 'surrogateescape').decode('utf-8', 'replace')
 
+def _is_text(path):
+    "Whether a file begins with text. Of the formats with pictures only YUV4MPEG2 does."
+    try:
+        with open(path, 'rb') as f: head = f.read(2048)
+    except OSError as e: raise TSRError(f'{path}: cannot be read ({first_line(e)})') from None
+    return all(byte >= 32 or byte in b'\t\n\f\r\x1b' for byte in head) and not head.startswith(b'YUV4MPEG2')
+
 def _open(path):
     "Open `path` for reading; raises `TSRError` with the reason if that fails."
     path = Path(path)
     if not path.exists(): raise TSRError(f'{path}: there is no such file; check the path')
     if path.is_dir(): raise TSRError(f'{path}: is a folder; give a video file')
     if path.stat().st_size == 0: raise TSRError(f'{path}: is empty (0 bytes); copy it again')
-    try: container = av.open(os.path.abspath(path), **_TAGS)
+    if _is_text(path): # FFmpeg would follow what a playlist names, files and addresses
+        raise TSRError(f'{path}: is text, such as a playlist or subtitles, and not a video; give the video file itself')
+    try: container = av.open(os.path.abspath(path), options=dict(protocol_whitelist='file'), **_TAGS)
     except (av.FFmpegError, OSError, ValueError) as e:
         raise TSRError(f'{path}: is not a video, or is cut short ({first_line(e)}); see whether it plays, or copy it again') from None
     container.flags &= ~Flags.gen_pts.value  # times that FFmpeg invents are wrong where frames are reordered (H.264 in AVI)
