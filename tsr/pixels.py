@@ -7,11 +7,8 @@ __all__ = ['MATRICES', 'EXACT', 'default_matrix', 'has_alpha', 'bits_of', 'colou
 
 # %% ../nbs/21b_pixels.ipynb #21b00004
 import struct
-import warnings
-from collections import deque
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
 
 import av
 import cv2
