@@ -261,13 +261,14 @@ def _opaque(image): return image.shape[2] < 4 or image[..., 3].min() == np.iinfo
 def _stored(stream, frames, encoding, path):
     "Frames for the encoder, with times."
     format = 'rgba' if stream.pix_fmt == 'pal8' else stream.pix_fmt
-    base, last, whole = stream.codec_context.time_base, None, True
-    to_frame, tick = ToFrame(format, encoding.quality.pixels.matrix), Fraction(base.numerator, base.denominator)
+    base, pixels, last, whole = stream.codec_context.time_base, encoding.quality.pixels, None, True
+    to_frame, tick = ToFrame(format, pixels.matrix), Fraction(base.numerator, base.denominator)
     for image, time in frames:
         if whole and not has_alpha(to_frame.format) and not _opaque(image):
             whole = False
             warnings.warn(f'{path}: transparency is left out, which {encoding.codec} cannot hold; write .mov, .mkv, .webm, .webp or .apng')
         frame = to_frame(image)
+        frame.color_primaries, frame.color_trc = pixels.primaries, pixels.transfer  # ProRes and PNG take them from here
         frame.time_base = tick
         frame.pts = round(time / tick)
         if last is not None:

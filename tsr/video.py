@@ -425,9 +425,16 @@ def write_frames(
         clock = _time_base(_ratio(video.time_base) if video else Fraction(1, 90000), head)
         rate = Fraction(rate).limit_denominator(10**5)
         return add_video(out, encoding, rate, clock)
-    def packets(stream): return encode(stream, chain(head, frames), encoding, dst)
+    written = 0
+    def counted():
+        nonlocal written  # packets will not do: WebP has one for all frames
+        for frame in chain(head, frames):
+            written += 1
+            yield frame
+    def packets(stream): return encode(stream, counted(), encoding, dst)
     with _output(dst) as (part, format):
-        return _write(part, format, add_stream, packets, source, start, duration, encoder, others)
+        _write(part, format, add_stream, packets, source, start, duration, encoder, others)
+    return written
 
 # %% ../nbs/21_video.ipynb #1759b3f3
 def _joined(stream, parts, start, tick):
