@@ -31,7 +31,7 @@ class Sequence(NamedTuple):
     "Numbered pictures."
     pattern: str # path with %d or %04d for the number
     first: int   # number
-    count: int
+    length: int
 
 def is_sequence(
     path # of an input or output
@@ -59,7 +59,8 @@ def find_sequence(
     if not path.is_dir():
         before, _, after = path.name.partition(_NUMBER.search(path.name)[0])
         groups = {key: numbers for key, numbers in groups.items() if key == (before, after)}
-    if not groups: raise TSRError(f'{path}: has no numbered pictures, such as frame_0001.png; check the path')
+    if not groups: raise TSRError(f'{path}: is a folder without numbered pictures such as frame_0001.png; give a video file' if path.is_dir()
+                                  else f'{path}: there are no such pictures; check the path')
     if len(groups) > 1:
         names = ', '.join(f'{before}%d{after}' for before, after in sorted(groups)[:3])
         raise TSRError(f'{path}: has several series of numbered pictures ({names}); name one, as {folder}/{sorted(groups)[0][0]}%04d.png')
@@ -124,8 +125,8 @@ def open_webp(
     "Open an animated WebP like a video. Raises `TSRError` if it cannot be read."
     memory = io.BytesIO()
     try:
-        with Image.open(path) as im, av.open(memory, 'w', format='matroska') as out:
-            stream, time, rate = None, 0, 0
+        with Image.open(path) as im, av.open(memory, 'w', format='nut') as out:
+            stream, time = None, 0
             for page in ImageSequence.Iterator(im):
                 pixels = np.asarray(page.convert('RGBA'))
                 length = max(int(page.info.get('duration') or 0), 10)  # milliseconds; browsers too show no frame shorter
