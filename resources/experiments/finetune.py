@@ -1,9 +1,10 @@
 """Train the released networks to their end: `python resources/experiments/finetune.py NAME FOLDER... --run RUN [--steps 10000]`
 
-NAME is one of `RECIPES`, FOLDER holds the clips and photographs, RUN is the folder of the training, which is resumed if it exists. Most trainings begin
+NAME is one of `RECIPES`, FOLDER holds the clips and photographs, RUN is the folder of the training, which is resumed if it exists. A training begins
 with weights that a GPU left in resources/results/gpu/weights. The clips in `VALIDATION` are not trained on: `python resources/experiments/finetune.py score FOLDER --models FILE...` prints what models gain on them over bicubic, in luma.
 """
 import argparse
+import shutil
 from pathlib import Path
 
 from tsr.data import find_videos
@@ -14,16 +15,17 @@ from tsr.training import MultiTrainer, TrainConfig
 WEIGHTS = Path(__file__).parents[1]/'results'/'gpu'/'weights'
 VALIDATION = 'cups', 'dashcam_1', 'davis_horsejump-high', 'street_1', 'uav_car16' # as in gpu/frames.py
 REAL = 'area:3+bicubic:3+area,h264:4+bicubic,h264:2+mpeg4-4:1+mpeg4-8:1+area,noise-3:1+area,noise-3,h264-23:1+jpeg-70:1'
-LIGHT = dict(frames_back=1, frames_forward=1, features=12, blocks=1, phases=1, refinement=0)
-# name: weights it begins with (None: random ones), the arguments that are new, its downscale
+# name: weights it begins with, the arguments that are new, its downscale
 RECIPES = {
     'default': ('default', dict(refinement=0), REAL),
     'default@area': ('default@area', dict(refinement=0), 'area'),
     'default@bicubic': ('default@bicubic', dict(refinement=0), 'bicubic'),
     'heavy': ('heavy@clean', {}, REAL),
-    'light': (None, LIGHT, REAL),
-    'light@area': (None, LIGHT, 'area'),
-    'light@bicubic': (None, LIGHT, 'bicubic'),
+    'heavy@area': ('heavy@area', {}, 'area'),
+    'heavy@bicubic': ('heavy@clean', {}, 'bicubic'),
+    'light': ('light', dict(refinement=0), REAL),
+    'light@area': ('light@area', {}, 'area'),
+    'light@bicubic': ('light@clean', {}, 'bicubic'),
 }
 
 def begin(
@@ -32,22 +34,29 @@ def begin(
 ):
     "The network that a training begins with."
     start, changes, _ = RECIPES[name]
-    if not start: return save_model(create_model('AlignedNet', **changes), path)
     old = load_model(WEIGHTS/f'{start}.safetensors')
     new = create_model('AlignedNet', **old.args | changes)
     new.load_state_dict(old.state_dict())
     save_model(new, path, start=f'{start}.safetensors', **{k: old.provenance[k] for k in ('device', 'steps', 'trained_on')})
 
-def train(name, folder, run, steps):
-    "Begin or resume."
-    clips = [p for p in find_videos(folder) if p.stem not in VALIDATION]
+def train(
+    name, # in `RECIPES`
+    folders, # of clips and photographs
+    run, # folder of the training, resumed if it exists
+    steps, # of the optimizer
+    patch # LR pixels along an edge
+): # path of the weights, averaged over the last steps
+    "Train, or go on."
+    clips = [p for p in find_videos(folders) if p.stem not in VALIDATION]
     run.parent.mkdir(parents=True, exist_ok=True)
     begin(name, first := run.parent/f'{run.name}_start.safetensors')
+    if not steps: return first
     shape = load_model(first)
-    config = TrainConfig(model=str(first), frames_back=shape.frames_back, frames_forward=shape.frames_forward, downscale=RECIPES[name][2], patch=64,
-                         patches_per_window=8, loss='CharbonnierY', learning_rate=1.5e-3, ema=.999, steps=steps, precision='bf16', validation=.05,
-                         validation_frames=8, save_minutes=4, cache_gb=40, seed=1)
+    config = TrainConfig(model=str(first), frames_back=shape.frames_back, frames_forward=shape.frames_forward, patch=patch,
+                         downscale=RECIPES[name][2], patches_per_window=8, loss='CharbonnierY', learning_rate=1.5e-3, ema=.999,
+                         steps=steps, precision='bf16', validation=.05, validation_frames=8, save_minutes=4, cache_gb=40, seed=1)
     MultiTrainer(clips, config, run).train(resume=(run/'config.json').exists())
+    return run/'last.safetensors' # chosen by nobody: the validation clips are few, and the schedule ends here
 
 def score(folder, models):
     "Print the gains on the clips that were held out."
@@ -62,9 +71,17 @@ def main():
     parser.add_argument('folder', nargs='+')
     parser.add_argument('--run', type=Path, default=Path('runs/finetune'))
     parser.add_argument('--steps', type=int, default=10_000)
+    parser.add_argument('--patch', type=int, default=64)
+    parser.add_argument('--to', type=Path, help='file that the weights are copied to; the run is deleted then')
     parser.add_argument('--models', nargs='*')
     args = parser.parse_args()
     if args.name == 'score': score(args.folder, args.models)
-    else: train(args.name, args.folder, args.run, args.steps)
+    else:
+        weights = train(args.name, args.folder, args.run, args.steps, args.patch)
+        if args.to:
+            args.to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(weights, args.to)
+            shutil.rmtree(args.run, ignore_errors=True)
+            (args.run.parent/f'{args.run.name}_start.safetensors').unlink()
 
 if __name__ == '__main__': main()
