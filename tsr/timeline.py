@@ -74,7 +74,7 @@ class Damage:
 
     def report(self):
         "Warn with the summary, if there is one."
-        if text := self.summary(): warnings.warn(text, stacklevel=3)
+        if text := self.summary(): warnings.warn(text)
 
 def _span(times):
     first, last = float(min(times)), float(max(times))
