@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from .core import Registry, TSRError, atomic_write, did_you_mean
@@ -336,7 +336,8 @@ def save_model(
     header = dict(architecture=_registered_name(model), args=model.args, provenance=provenance)
     if not (module := type(model).__module__).startswith('tsr.'): header['module'] = module # named when it is missing
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
-    with atomic_write(path) as part: save_file(state, part, {'tsr': json.dumps(header)})
+    # in two steps: `save_file` would make a file that nobody else may read
+    with atomic_write(path) as part: part.write_bytes(save(state, {'tsr': json.dumps(header)}))
 
 def model_info(
     path # of a `.safetensors` file

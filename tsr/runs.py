@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch.nn.functional import avg_pool2d
 from tqdm.auto import tqdm
 
@@ -40,7 +40,7 @@ def save_state(
 ):
     "Write named groups of tensors and a dict of scalars into one file."
     tensors = {f'{group}/{k}': v.detach().cpu().contiguous() for group, ts in groups.items() for k, v in ts.items()}
-    with atomic_write(path, previous) as part: save_file(tensors, part, {'state': json.dumps(scalars)})
+    with atomic_write(path, previous) as part: part.write_bytes(save(tensors, {'state': json.dumps(scalars)}))
 
 def load_state(
     path # written by `save_state`
