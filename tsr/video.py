@@ -8,7 +8,6 @@ __all__ = ['CONTAINERS', 'Frame', 'read_frames', 'find_interlacing', 'VideoInfo'
 
 # %% ../nbs/21_video.ipynb #0526ac5a
 import heapq
-import io
 import math
 import os
 import warnings
@@ -29,18 +28,13 @@ from .core import TSRError, atomic_write, first_line
 from .pictures import check_sequence, is_animated_webp, is_sequence, open_sequence, open_webp, sequence_output
 from .pixels import INTERLACED_HEIGHTS, MATRICES, Pixels, ToArray, ToneMap, colour_of, geometry, scan_order
 from .pixels import deinterlace as whole_frames
+from .streams import AUDIO, Span, add_streams, chapters, copied_tags, muxer_options
+from .streams import ratio as _ratio
+from .streams import utf8 as _utf8
 
 # %% ../nbs/21_video.ipynb #784cd9af
 # PyAV before 19 refuses tags that are not UTF-8 unless told otherwise; since 19 it accepts them, without this argument.
 _TAGS = {} if int(av.__version__.split('.')[0]) >= 19 else dict(metadata_errors='surrogateescape')
-
-def _ratio(x):
-    "A rate, time base or pixel aspect as a `Fraction`; None where the file does not say (0/1 since PyAV 19)."
-    return Fraction(x.numerator, x.denominator) if x else None
-
-def _utf8(text):
-    "A tag as valid UTF-8; other bytes, which could be neither printed nor written, become replacement characters."
-    return text.encode('utf-8', 'surrogateescape').decode('utf-8', 'replace')
 
 def _is_text(path):
     "Whether a file begins with text. Of the formats with pictures only YUV4MPEG2 does."
@@ -93,7 +87,7 @@ def _origin(container, video):
     def start(stream): return (stream.start_time or 0) * _ratio(stream.time_base)
     sound = [max(start(s), Fraction(0)) for s in container.streams.audio if s.start_time is not None]
     first = min([start(video), *sound])
-    return Fraction(0) if 0 <= first < 1 else first
+    return Fraction(0) if 0 <= first < 1 and container.format.name not in ('mpeg', 'mpegts') else first
 
 def _seconds(x):
     "Seconds as a fraction: 0.1 becomes 1/10, not the nearest binary number."
@@ -285,10 +279,6 @@ def frame_times(
 # %% ../nbs/21_video.ipynb #05828a57
 CONTAINERS = {'.mp4': 'mp4', '.m4v': 'mp4', '.mov': 'mov', '.mkv': 'matroska', '.webm': 'webm',
               '.gif': 'gif', '.webp': 'webp', '.apng': 'apng', '.png': 'image2'}
-_MP4 = {'movflags': 'faststart', 'movie_timescale': '90000'}
-_MATROSKA = {'avoid_negative_ts': 'disabled'}
-_MUXER = dict(mp4=_MP4, mov=_MP4, matroska=_MATROSKA, webm=_MATROSKA,
-              gif={'loop': '0'}, webp={'loop': '0'}, apng={'plays': '0'}, image2={})  # pictures that move do so for ever
 
 def _check_output(dst, source):
     "The path to write; raises `TSRError` if it cannot be written."
@@ -330,96 +320,37 @@ def _uniform(frames, fps, start, dst):
         time = frame.time
         yield Frame(image, time - start)
 
+def _check_audio(dst, audio):
+    if audio not in AUDIO: raise TSRError(f'{dst}: there is no way {audio!r} for sound; choose one of {", ".join(AUDIO)}')
+
 def _time_base(clock, frames):
     "The coarsest clock that holds both the source's ticks and the times of the first frames."
     denominator = math.lcm(clock.denominator, *(f.time.denominator for f in frames))
     return Fraction(1, denominator if denominator < 2**31 else 90000)
 
-# %% ../nbs/21_video.ipynb #b8fcdcff
-_OWN_TAGS = set('encoder major_brand minor_version compatible_brands duration bps '
-                'number_of_frames number_of_bytes software'.split())
-
-def _metadata(tags):
-    "The tags that hold for a copy as well: title and language, not the encoder or the length."
-    tags = {_utf8(k): _utf8(v) for k, v in tags.items()}
-    return {k: v for k, v in tags.items() if k.lower() not in _OWN_TAGS and not k.startswith('_STATISTICS')}
-
-def _fits(stream, format):
-    "Whether a file of this format can hold a copy of the stream, according to the muxer itself."
-    try:
-        with av.open(io.BytesIO(), 'w', format=format) as trial:
-            trial.add_stream_from_template(stream, opaque=True).disposition = stream.disposition
-            trial.start_encoding()
-        return True
-    except (ValueError, av.FFmpegError): return False
-
-def _add_copies(out, src, video, path):
-    "Add the other streams of `src` that `out` can hold; returns {stream: its copy}."
-    copies, left = {}, []
-    for stream in src.streams:
-        if stream is video: continue
-        if stream.type == 'data' and (src.chapters() or 'timecode' in stream.metadata): continue  # written anew
-        if (stream.type != 'video' or stream.disposition & Disposition.attached_pic) and _fits(stream, out.format.name):
-            copy = copies[stream] = out.add_stream_from_template(stream, opaque=True)
-            copy.metadata.update(_metadata(stream.metadata))
-            copy.disposition = stream.disposition
-        else:
-            codec = stream.codec_context.name if stream.codec_context else 'unknown'
-            left.append(f'{stream.type} {stream.index} ({codec})')
-    if left: warnings.warn(f'{path}: left out {", ".join(left)}, which a {out.format.name} file cannot hold as it is')
-    return copies
-
-# %% ../nbs/21_video.ipynb #12d6bb00
-def _copied(src, copies, begin, end, lead):
-    "Packets of the copied streams from `lead` before `begin` to `end` on the source's clock, shifted so that `begin` is 0."
-    streams, last = [s for s in copies if s.type != 'attachment'], {}
-    if not streams: return
-    if begin > 1: src.seek(int((begin - 1) * av.time_base))
-    for packet in src.demux(streams):
-        tick, stream = _ratio(packet.time_base), copies[packet.stream]
-        shift = round(begin / tick)
-        if stream.disposition & Disposition.attached_pic and packet.size:
-            packet.pts = packet.dts = shift  # cover art has no time
-        if packet.pts is None or packet.dts is None: continue
-        warm_up = lead if stream.type == 'audio' else 0
-        if not begin - warm_up <= packet.pts * tick < end: continue
-        packet.pts, packet.dts = packet.pts - shift, max(packet.dts - shift, last.get(stream, -math.inf) + 1)
-        last[stream], packet.stream = packet.dts, stream
-        yield packet
-
-def _chapters(src, begin, end):
-    "Chapters of the part [begin, end), shifted in the same way."
-    for chapter in src.chapters():
-        tick = _ratio(chapter['time_base'])
-        first, last = max(chapter['start'] * tick, begin), min(chapter['end'] * tick, end)
-        span = dict(start=round((first - begin) / tick), end=round((last - begin) / tick))
-        if first < last: yield {**chapter, **span, 'metadata': _metadata(chapter['metadata'])}
-
 # %% ../nbs/21_video.ipynb #dfec52d8
-def _add_others(out, stream, src, video, path, start, duration):
-    "Add the other streams, the tags and the chapters of `src`; returns the packets to copy."
+def _add_others(out, stream, src, video, path, start, duration, audio):
+    "Add the other streams, the tags and the chapters of `src`; returns the packets of the streams."
     begin = _origin(src, video) + start
-    end = math.inf if duration is None else begin + _seconds(duration)
-    # sound before 0 warms up its decoder and is not heard: MP4 says so in its edit list, Matroska only at the source's start
-    lead = Fraction(1, 10) if _MUXER[out.format.name] is not _MATROSKA or not start else 0
-    copied = _copied(src, _add_copies(out, src, video, path), begin, end, lead)
-    out.metadata.update(_metadata(src.metadata))
-    tags = _metadata(video.metadata)
+    span = Span(begin, math.inf if duration is None else begin + _seconds(duration))
+    packets = add_streams(out, src, video, path, span, audio)
+    out.metadata.update(copied_tags(src.metadata))
+    tags = copied_tags(video.metadata)
     stream.metadata.update({k: v for k, v in tags.items() if k != 'timecode' or not start})
     stream.disposition = video.disposition
-    out.set_chapters(list(_chapters(src, begin, end)))
-    return copied
+    out.set_chapters(chapters(src, span))
+    return packets
 
-def _write(part, format, add_stream, packets, source, start, duration, encoder, others):
-    "Write the file `part`: a video stream with the other streams of the source, packet by packet in the order of decoding."
+def _write(part, format, add_stream, packets, source, start, duration, encoder, audio):
+    "Write `part`: a video stream, with the other streams of the source unless `audio` is None, in the order of decoding."
     with _open(source) if source else nullcontext() as src, \
-         av.open(os.path.abspath(part), 'w', format=format, container_options=_MUXER[format]) as out:
+         av.open(os.path.abspath(part), 'w', format=format, container_options=muxer_options(format, src and src.metadata)) as out:
         video = src and _video_stream(src, source)
         stream = add_stream(out, video)
-        copied = _add_others(out, stream, src, video, source, start, duration) if src and others else ()
+        others = _add_others(out, stream, src, video, source, start, duration, audio) if src and audio else ()
         if encoder: stream.metadata['encoder'] = encoder
         n = 0
-        for packet in heapq.merge(packets(stream), copied, key=lambda p: p.dts * _ratio(p.time_base)):
+        for packet in heapq.merge(packets(stream), others, key=lambda p: p.dts * _ratio(p.time_base)):
             n += packet.stream_index == stream.index
             out.mux(packet)
         return n
@@ -447,6 +378,7 @@ def write_frames(
     duration=None,    # seconds of the source that they cover; None: to its end
     encoder=None,     # what `probe(dst).encoder` says, at most 31 characters; None: the encoder's own name
     others=True,      # copy the other streams; False: only the clock and the rate of the source are used
+    audio='auto',     # sound that the file cannot hold as it is: 'auto' is encoded, 'copy' left out; 'none': no sound
 ) -> int:             # number of frames written
     "Encode frames. The file appears under its name when it is complete; raises `TSRError` if it cannot be written."
     dst, start = _check_output(dst, source), _seconds(start)
@@ -454,6 +386,7 @@ def write_frames(
     if preset not in PRESETS:
         raise TSRError(f'{dst}: there is no preset {preset!r}; choose one of {", ".join(PRESETS)}')
     check_codec(dst, pick_codec(dst, codec), lossless)
+    _check_audio(dst, audio)
     frames = _uniform(frames, fps and Fraction(fps).limit_denominator(10**5), start, dst)
     if not (head := list(islice(frames, 2))): raise TSRError(f'{dst}: not written, there are no frames')
     if pixels is None and source: pixels = probe(source).pixels
@@ -472,7 +405,7 @@ def write_frames(
             yield frame
     def packets(stream): return encode(stream, counted(), encoding, dst)
     with _output(dst) as (part, format):
-        _write(part, format, add_stream, packets, source, start, duration, encoder, others)
+        _write(part, format, add_stream, packets, source, start, duration, encoder, audio if others else None)
     return written
 
 # %% ../nbs/21_video.ipynb #1759b3f3
@@ -499,10 +432,12 @@ def join_videos(
     start=0,       # seconds of the source at which the first part begins; becomes 0
     duration=None, # seconds of the source that they cover; None: to its end
     encoder=None,  # as in `write_frames`
+    audio='auto',  # as in `write_frames`
 ) -> int:          # number of frames
     "Join videos without encoding them again. The file appears when it is complete; raises `TSRError` if it cannot be written."
     dst, start, parts = _check_output(dst, source), _seconds(start), list(parts)
     if not parts: raise TSRError(f'{dst}: not written, there are no frames')
+    _check_audio(dst, audio)
     with _open(parts[0][0]) as first:
         template = _video_stream(first, parts[0][0])
         denominators = {_ratio(template.time_base).denominator, *((_seconds(time) - start).denominator for _, time in parts)}
@@ -512,4 +447,4 @@ def join_videos(
             return out.add_stream_from_template(template, opaque=True, time_base=tick, rate=Fraction(rate).limit_denominator(10**5))
         def packets(stream): return _joined(stream, parts, start, tick)
         with _output(dst) as (part, format):
-            return _write(part, format, add_stream, packets, source, start, duration, encoder, others=True)
+            return _write(part, format, add_stream, packets, source, start, duration, encoder, audio)
