@@ -38,15 +38,23 @@ from .model import export_onnx, load_model, model_info
 from .resample import to_bytes
 from .runs import Progress
 from .samples import TEST_SCENES, make_sample
+from .streams import AUDIO
 from .training import MultiTrainer, TrainConfig, git_commit
-from .video import CONTAINERS, probe, write_frames
+from .video import CONTAINERS, pick_suffix, probe, write_frames
 
 # %% ../nbs/30_cli.ipynb #6fe6595f
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help='Temporal super resolution: enlarges a video, using the frames before and after each frame.')
 
+def _show_warning(message, category, filename, lineno, file=None, line=None):
+    "What this package has to say without the line of code that says it; other warnings as ever."
+    own = issubclass(category, UserWarning) and Path(filename).parent == Path(__file__).parent
+    text = f'tsr: {message}\n' if own else warnings.formatwarning(message, category, filename, lineno, line)
+    (file or sys.stderr).write(text)
+
 def main():
-    "The console command: a mistake of the user is one line, not a traceback."
+    "The console command: a mistake of the user is one line, not a traceback, and so is a warning."
+    warnings.showwarning = _show_warning
     try: app()
     except TSRError as e: sys.exit(f'tsr: {e}')
     except KeyboardInterrupt: sys.exit(130)
@@ -139,6 +147,10 @@ class _Existing(str, Enum):
     "What to do where a result exists."
     stop, skip, overwrite = 'stop', 'skip', 'overwrite'
 
+class _Audio(str, Enum):
+    "What to do with sound."
+    auto, copy, none = AUDIO
+
 def _destination(
     src, # path of the input
     out, # path of -o, or None
@@ -148,7 +160,7 @@ def _destination(
     "Where the result of `src` goes."
     src, out = Path(src), out and Path(out)
     if out and out.suffix and not out.is_dir(): return out
-    suffix = src.suffix.lower() if src.suffix.lower() in CONTAINERS else '.mkv' # which holds anything
+    suffix = pick_suffix(src) if src.exists() else src.suffix.lower() if src.suffix.lower() in CONTAINERS else '.mkv'
     return (out/folder if out else src.parent)/f'{src.stem}_tsr_{height}p{suffix}'
 
 def _collisions(planned):
@@ -209,14 +221,18 @@ def upscale(
         help='Number of seconds to upscale.')] = None,
     compare: Annotated[bool, typer.Option('--compare',
         help='Write bicubic and the result side by side.')] = False,
+    audio: Annotated[_Audio, typer.Option(
+        help='Sound that the file cannot hold as it is: auto encodes it, copy leaves it out; none: no sound.')] = _Audio.auto,
     existing: Annotated[_Existing, typer.Option(help='What to do if a result exists.')] = _Existing.stop,
+    strict: Annotated[bool, typer.Option('--strict',
+        help='Fail where a video is damaged; else the last good frame is repeated, and one line says so.')] = False,
     device: _Device = 'auto',
     precision: _Precision = 'auto',
     plugin: _Plugin = None,
 ):
     "Enlarge videos. Timing, sound, subtitles and metadata are kept."
     options = dict(scale=scale, size=_parse_size(size), crf=crf, preset=preset, lossless=lossless,
-                   start=start, duration=duration, compare=compare, encoder=_ENCODER)
+                   start=start, duration=duration, compare=compare, strict=strict, audio=audio.value, encoder=_ENCODER)
     keep_freed_memory()
     if not videos: return _upscale_sample(model, device, precision, **options)
     paths, upscaler = _find_inputs(videos), Upscaler(model, device, precision=precision)

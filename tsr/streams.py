@@ -19,6 +19,8 @@ import numpy as np
 from av.packet import PacketSideData
 from av.stream import Disposition
 
+from .timeline import Demuxer
+
 # %% ../nbs/21a_streams.ipynb #21a00006
 def ratio(
     x, # rate, time base or pixel aspect as PyAV gives it
@@ -191,7 +193,7 @@ class _CopiedSound:
         heard = ((stream.start_time or 0) + stream.duration) * ratio(stream.time_base) if self.exact and stream.duration else math.inf
         self.heard, self.end = (math.inf if t == math.inf else round((t - span.begin) * self.rate) for t in (heard, span.end))
 
-    def rewind(self): self.next, self.begun = None, False
+    def rewind(self): self.next, self.last, self.begun = None, -math.inf, False
 
     def place(self, packet):
         "(start, samples or None, samples that are not heard at the end), or None if the packet is not heard at all."
@@ -217,6 +219,8 @@ class _CopiedSound:
         "The packet as one of the output, if it is in the part."
         if packet.pts is None or not packet.size or (place := self.place(packet)) is None: return
         at, length, cut = place
+        if at <= self.last: return  # two recordings overlap
+        self.last = at
         if self.strip: packet = _without_header(packet)
         old = ratio(packet.time_base)
         packet.pts = packet.dts = at
@@ -399,7 +403,6 @@ def add_streams(
     path,           # of the source, for the messages
     span,           # `Span`
     audio='auto',   # sound that does not fit: 'auto' is encoded, 'copy' left out; 'none': no sound
-    demux=None,     # function (container, streams) -> packets; None: `container.demux`
 ):                  # iterator of packets for `out`, in the order of decoding
     "Add everything but the video. What cannot be copied is said by a warning."
     format = out.format.name
@@ -410,7 +413,7 @@ def add_streams(
     writers = {s: kinds.get((s.type, not way), _Copied)(s, span) for s, way in ways.items() if way is not None}
     read = [s for s in writers if s.type != 'attachment']
     if read and span.begin > 1: src.seek(int((span.begin - 1) * av.time_base))
-    packets = iter((demux or _demux)(src, read)) if read else iter(())
+    packets = iter(Demuxer(src, *read)) if read else iter(())
     delayed = {s: w for s, w in writers.items() if isinstance(w, _CopiedSound) and format in ('matroska', 'webm')}
     head, hidden = _first_packets(packets, delayed, span.begin)
     for stream, writer in writers.items():
@@ -422,8 +425,6 @@ def add_streams(
         writer.to.metadata.update(copied_tags(stream.metadata))
         writer.to.disposition = stream.disposition
     return _written(itertools.chain(head, packets), writers, out)
-
-def _demux(container, streams): return container.demux(streams)
 
 def _written(packets, writers, out):
     for packet in packets: yield from writers[packet.stream].write(packet)
