@@ -278,19 +278,16 @@ def train(
     videos: Annotated[list[Path], typer.Argument(help='Videos or folders to train on.')],
     out: Annotated[Path, typer.Option(help='Folder of the run.')] = Path('runs/latest'),
     resume: Annotated[bool, typer.Option('--resume', help='Continue the run in that folder.')] = False,
-    mlflow: Annotated[str | None, typer.Option(metavar='URI', show_default=False,
-        help='Log the run to MLflow too, as sqlite:///mlflow.db.')] = None,
+    mlflow: Annotated[str | None, typer.Option(metavar='URI', show_default='mlflow.db beside the run, if MLflow is installed',
+        help='MLflow store that the run is logged to; off: none.')] = None,
     plugin: _Plugin = None,
     **config
 ):
     "Train a model on videos. The folder of the run receives best.safetensors and last.safetensors."
     config['model_args'] = config['model_args'] or {}
     keep_freed_memory(training=True)
-    callbacks: list = [Progress()]
-    if mlflow:
-        from tsr.tracking import MLflow  # only here: it takes a second to load
-        callbacks.append(MLflow(mlflow))
-    trainer = MultiTrainer(_find_inputs(videos, read_tags=False), TrainConfig(**config), out, callbacks)
+    from tsr.tracking import callbacks_for  # only here: it takes a moment to load
+    trainer = MultiTrainer(_find_inputs(videos, read_tags=False), TrainConfig(**config), out, [Progress(), *callbacks_for(mlflow)])
     history = trainer.train(resume)
     if not trainer.main: return
     if trainer.phase == 'stopped':
