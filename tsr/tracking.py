@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['store_uri', 'connect', 'to_params', 'from_params', 'memory_usage', 'environment_tags', 'SystemMonitor', 'curves',
-           'SendQueue', 'Run', 'FrameModel', 'save_mlflow_model', 'log_model', 'MLflow', 'runs', 'callbacks_for']
+           'SendQueue', 'Run', 'FrameModel', 'save_mlflow_model', 'log_model', 'MLflow', 'runs', 'callbacks_for',
+           'log_result']
 
 # %% ../nbs/27_tracking.ipynb #048b0514
 import json
@@ -479,3 +480,25 @@ def callbacks_for(
     uri = uri or os.environ.get('TSR_MLFLOW') or None
     if str(uri).lower() in _OFF and uri or uri is None and find_spec('mlflow') is None: return []
     return [MLflow(uri, **options)]
+
+# %% ../nbs/27_tracking.ipynb #dc6c2b26
+def log_result(
+    kind, # 'evaluation' or 'upscaling'
+    name, # of the run
+    params, # dict of what it was made with
+    metrics, # dict of numbers
+    files=(), # paths that the run keeps
+    uri=None, experiment='tsr', parent=None, # as in `MLflow`
+    device='cpu', commit=None # as in `environment_tags`
+): # id of the run, or None
+    "Log one run that is over. A store that cannot be reached is a warning."
+    store = store_uri(uri)
+    try:
+        run = Run(store, experiment, name, parent=parent)
+        run.describe({k: str(v) for k, v in params.items()}, environment_tags(device, commit) | dict(kind=kind))
+        run.log(metrics, 0)
+        for file in files: run.put(str(file), 'artifact', file)
+        run.end('FINISHED')
+        return run.id
+    except TSRError: raise
+    except Exception as e: warnings.warn(f'MLflow at {store}: {_root_cause(e)}: the {kind} is not logged', stacklevel=2)
