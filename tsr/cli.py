@@ -32,6 +32,7 @@ import typer
 
 from .core import TSRError
 from .data import find_videos, read_pairs
+from .distributed import shard, upscale_on_dask
 from .evaluation import check_table_path, distinct_names, evaluate, save_table, summary_table
 from .inference import Upscaler, tune_malloc
 from .model import export_onnx, load_model, model_info
@@ -78,6 +79,10 @@ def _import_plugins(paths): return [_import_plugin(p) for p in paths or ()]
 
 _Plugin = Annotated[list[Path] | None, typer.Option('--plugin', callback=_import_plugins, show_default=False,
     help='Python file to import first, for the models, losses and degradations that it registers. Can be given several times.')]
+_Store = Annotated[str, typer.Option('--mlflow', metavar='URI', help='MLflow store in which the results become runs; off: none.')]
+
+def _is_off(uri): return str(uri).lower() in ('off', 'none', 'no', 'false', '')
+
 _Device = Annotated[str, typer.Option(help='auto, cpu, cuda, cuda:1 or mps.')]
 _Precision = Annotated[str, typer.Option(
     help='auto, float32 or bfloat16. auto takes bfloat16 where the processor computes it natively.')]
@@ -210,6 +215,11 @@ def upscale(
     compare: Annotated[bool, typer.Option('--compare',
         help='Write bicubic and the result side by side.')] = False,
     existing: Annotated[_Existing, typer.Option(help='What to do if a result exists.')] = _Existing.stop,
+    part: Annotated[str | None, typer.Option('--shard', metavar='I/N', show_default=False,
+        help='Only one of N shares of the videos, for job arrays.')] = None,
+    dask: Annotated[str | None, typer.Option(metavar='ADDRESS', show_default=False,
+        help='Dask scheduler whose workers take the videos, as tcp://host:8786.')] = None,
+    mlflow: _Store = 'off',
     device: _Device = 'auto',
     precision: _Precision = 'auto',
     plugin: _Plugin = None,
@@ -226,8 +236,14 @@ def upscale(
         with batch.errors():
             info = probe(src)
             heights[src] = upscaler.out_size(info.width, info.height, scale, options['size'])[1]
-    for src, dst in _plan_outputs(heights, out).items():
-        with batch.errors(): _upscale_one(upscaler, src, dst, existing, options)
+    planned = _plan_outputs(heights, out)
+    if part: planned = {src: planned[src] for src in shard(list(planned), part)}
+    for src in list(planned):
+        with batch.errors(skip=lambda src=src: planned.pop(src)):
+            if not _may_write(planned[src], existing): del planned[src]
+    cluster = dict(address=dask, model=model, device=device, precision=precision)
+    for src, dst, done in upscale_on_dask(planned, **cluster, **options) if dask else _upscale_here(upscaler, planned, options):
+        with batch.errors(): _report(src, dst, done, model, options, mlflow)
     batch.close()
 
 # %% ../nbs/30_cli.ipynb #c11e0009
@@ -236,27 +252,41 @@ class _Batch:
     def __init__(self, total): self.total, self.failed = total, 0
 
     @contextmanager
-    def errors(self):
-        "Count an error of one video."
+    def errors(self, skip=lambda: None):
+        "Count an error of one video, and call `skip` after it."
         try: yield
         except TSRError as e:
             if self.total == 1: raise
             self.failed += 1
+            skip()
             typer.echo(f'tsr: {e}', err=True)
 
     def close(self):
         "Raise `TSRError` if a video failed."
         if self.failed: raise TSRError(f'{self.failed} of {self.total} videos failed')
 
-def _upscale_one(upscaler, src, dst, existing, options):
-    "One video of a batch."
+def _may_write(dst, existing): # bool
+    "Whether a result is wanted. Raises `TSRError` where it exists, or its folder cannot be made."
     if dst.exists() and existing is not _Existing.overwrite:
-        if existing is _Existing.skip: return typer.echo(f'{dst}: exists, skipped')
+        if existing is _Existing.skip: return bool(typer.echo(f'{dst}: exists, skipped'))
         raise TSRError(f'{dst}: exists; name another file with -o, or give --existing overwrite or --existing skip')
     try: dst.parent.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise TSRError(f'{dst.parent}: the folder cannot be made ({e.strerror}); name another with -o') from None
-    done = upscaler.video(src, dst, **options)
+    return True
+
+def _upscale_here(upscaler, planned, options): # iterator as from `upscale_on_dask`
+    "One video after the other."
+    for src, dst in planned.items():
+        try: yield src, dst, upscaler.video(src, dst, **options)
+        except TSRError as e: yield src, dst, dict(error=str(e))
+
+def _report(src, dst, done, model, options, mlflow):
+    "Say what was made. Raises `TSRError` with what went wrong."
+    if 'error' in done: raise TSRError(done['error'])
+    if not _is_off(mlflow):
+        from tsr.tracking import log_result  # only here: it takes a moment to load
+        log_result('upscaling', src.name, dict(model=model or 'default', **options), done, uri=mlflow, commit=git_commit())
     typer.echo(f'{dst}: {done["frames"]} frames of {done["width"]}x{done["height"]} in {done["seconds"]:.1f} s '
                f'({done["fps"]:.1f} frames per second)')
 
@@ -367,6 +397,7 @@ def evaluate_command(
         help='Write the table to this .csv file, with a .json beside it that says how it was made.')] = None,
     device: _Device = 'auto',
     precision: _Precision = 'auto',
+    mlflow: _Store = 'off',
     plugin: _Plugin = None,
 ):
     "Score models and all interpolations on videos, on the same pixels."
@@ -384,7 +415,14 @@ def evaluate_command(
         typer.echo(f'({facts["capped"]} scores are of frames reproduced exactly, which count as {facts["max_psnr"]:g} dB)')
     if 'linear' in facts['left_out']: typer.echo('(the linear filter is left out: it was fitted for a scale of 2)')
     for error in errors: typer.echo(f'left out: {error}', err=True)
+    if not _is_off(mlflow): _log_scores(df, mlflow, dict(every=every, downscale=downscale, videos=count))
     if out: save_table(df, out, command=' '.join(['tsr', *sys.argv[1:]]), commit=git_commit())
+
+def _log_scores(df, mlflow, params):
+    "A run in MLflow for each model that was scored."
+    from tsr.tracking import log_result  # only here: it takes a moment to load
+    for name, scores in summary_table(df).iterrows():
+        log_result('evaluation', str(name), params, scores.dropna().to_dict(), uri=mlflow, commit=git_commit())
 
 @app.command()
 def info(
