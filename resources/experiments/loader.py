@@ -71,7 +71,7 @@ def training_memory(
     "The most memory that `tsr train` with two workers takes."
     command = [sys.executable, '-m', 'tsr.cli', 'train', str(folder), '--out', str(cache/'run'), '--steps', str(steps), '--workers', '2',
                '--cache-gb', '1', '--validation-frames', '2', '--log-every', '50']
-    process = subprocess.Popen(command, env=os.environ | dict(TSR_CACHE=str(cache)), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=os.environ | dict(TSR_CACHE=str(cache), TSR_MLFLOW='off'), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
     said = []
     threading.Thread(target=lambda: said.append(process.stderr.read()), daemon=True).start()
     peak = 0
@@ -199,7 +199,7 @@ def processes(videos, count, steps):
     with tempfile.TemporaryDirectory() as d:
         command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', f'--nproc-per-node={count}', '-m', 'tsr.cli'] if count > 1 else [sys.executable, '-m', 'tsr.cli']
         done = subprocess.run([*command, 'train', *map(str, videos), '--out', d + '/run', '--steps', str(steps), '--validation-frames', '1'], check=False, capture_output=True,
-                              env=os.environ | dict(OMP_NUM_THREADS=str(max(1, os.cpu_count() // count))))
+                              env=os.environ | dict(OMP_NUM_THREADS=str(max(1, os.cpu_count() // count)), TSR_MLFLOW='off'))
         if done.returncode: sys.exit(done.stderr.decode()[-2000:])
         return json.loads((Path(d)/'run'/'status.json').read_text())['examples_per_second']
 
