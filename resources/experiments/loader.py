@@ -28,7 +28,7 @@ from tsr.model import create_model
 from tsr.optimizers import OPTIMIZERS
 from tsr.resample import low_resolution, to_bytes, to_float
 from tsr.samples import clips, make_sample
-from tsr.training import TrainConfig, git_commit
+from tsr.training import TrainConfig, as_float, git_commit
 from tsr.video import probe, read_frames, write_frames
 
 RESULTS = Path(__file__).parents[1]/'results'
@@ -106,7 +106,7 @@ class Step:
 
     def __call__(self, window, truth):
         self.optimizer.zero_grad()
-        (self.model(to_float(window)) - to_float(truth)).abs().mean().backward()
+        (self.model(as_float(window)) - as_float(truth)).abs().mean().backward()
         self.optimizer.step()
 
 def rate(
@@ -211,7 +211,7 @@ def feed(steps, videos=300):
     measure('loader, first epoch: decoding, flow, alignment', load(0))
     measure('loader, cached frames and flow', load(1))
     batch = next(iter(load(2)))
-    measure('training step, batch of 16', cycle([batch]), lambda x, hr: step(x if x.is_floating_point() else to_float(x), hr))
+    measure('training step, batch of 16', cycle([batch]), step)
     with tempfile.TemporaryDirectory() as root, tempfile.TemporaryDirectory() as cache:
         folder, start = copies(Path(root)/'many', videos), resource.getrusage(resource.RUSAGE_CHILDREN)
         clock = time.perf_counter()
