@@ -134,6 +134,9 @@ def _estimate_bytes(s, frames, count): # of the video, from a few frames of it
 # %% ../nbs/28a_upscaling.ipynb #28a00010
 class Cancelled(TSRError): "The job was cancelled."
 
+def _displayed(image): # uint8 (H, W, 3) of a frame of any kind
+    return (image[..., :3] >> 8).astype(np.uint8) if image.dtype == np.uint16 else image[..., :3]
+
 class _Reporter:
     "Writes the status of a job, and now and then its current frame; raises `Cancelled` if the folder holds `stop`."
     def __init__(self,
@@ -162,7 +165,7 @@ class _Reporter:
     def show(self, pair):
         "Save the LR and the SR image that the function returns, if it is time for it."
         if (begun := time.monotonic()) < self._next_frame: return
-        lr, sr = pair()
+        lr, sr = (_displayed(image) for image in pair())
         with suppress(OSError), atomic_write(self.folder/'frame.npz') as part, open(part, 'wb') as file:
             np.savez(file, lr=lr, sr=sr)
         self._next_frame = time.monotonic() + max(.5, 50 * (time.monotonic() - begun)) # below 2% of the time
