@@ -23,6 +23,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
+from inspect import signature
 from itertools import chain, islice, pairwise, product
 from pathlib import Path
 from typing import NamedTuple
@@ -42,7 +43,7 @@ from .motion import Motion, frame_luma, pair_flow
 from .network import AlignedNet, TSRNet, pixel_shuffle
 from .resample import resize, to_bytes, to_float, to_uint16
 from .segments import SEGMENT_FRAMES, Segments, can_segment, check_source, join_segments, source_state, write_segments
-from .video import Frame, probe, read_frames, write_frames
+from .video import Frame, join_videos, probe, read_frames, write_frames
 
 # %% ../nbs/25_inference.ipynb #c0a70020
 class _Optimized(SRModel):
@@ -659,7 +660,7 @@ def _fingerprint(model): # str
 
 def _in_segments(make, upscale, context, watch, bar, options):
     "Write a video in segments; returns the number of its frames, and of those that were made now."
-    joining = {k: options[k] for k in ('encoder',) if k in options} # not of a segment, but of the result
+    joining = {k: v for k, v in options.items() if k in signature(join_videos).parameters} # not of a segment, but of the result
     options = {k: v for k, v in options.items() if k not in joining}
     with make(**options) as segments:
         bar.update(before := sum(note['frames'] for note in segments.finished().values()))
