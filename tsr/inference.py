@@ -663,7 +663,7 @@ def _in_segments(make, upscale, context, watch, bar, options):
     joining = {k: v for k, v in options.items() if k in signature(join_videos).parameters} # not of a segment, but of the result
     options = {k: v for k, v in options.items() if k not in joining}
     with make(**options) as segments:
-        bar.update(before := sum(note['frames'] for note in segments.finished().values()))
+        bar.n = bar.initial = before = sum(note['frames'] for note in segments.finished().values()) # not of the speed
         for run in segments.missing(): write_segments(segments, run, upscale, *context, watch, **options)
         count = join_segments(segments, **joining)
     return count, count - before
