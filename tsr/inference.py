@@ -586,6 +586,7 @@ class Upscaler:
         compare=False, # put bicubic at the left and the result at the right of each frame
         start=0, duration=None, # part of the video, seconds
         progress=True, # show a bar
+        strict=False, # raise `TSRError` where the video is damaged; else the last good frame is repeated, with one warning
         resume=False, # keep finished segments until the result is complete, and continue from those of an interrupted call
         **options # of `write_frames`: crf, preset, lossless, codec
     ): # dict: frames, seconds, fps (of the frames that this call made), width, height
@@ -596,17 +597,17 @@ class Upscaler:
         size = self.out_size(info.width, info.height, scale, size)
         length = info.duration - start if duration is None else min(duration, info.duration - start)
         begun, upscale = time.perf_counter(), partial(self._video_frames, size=size, compare=compare)
-        part = dict(start=start, duration=duration)
+        part, read = dict(start=start, duration=duration), partial(read_frames, depth=None, alpha=True, strict=strict)
         with tqdm(total=round(length * info.fps), unit='frame', desc=Path(src).name, disable=not progress) as bar:
             watch, made = partial(_counted, bar=bar), None
             if resume and can_segment(dst) and length * info.fps > 1.5 * self.segment_frames:
                 settings = dict(size=list(size), compare=compare, model=_fingerprint(self.model), precision=self.precision)
                 passes = self._passes(info.width, info.height, size)
                 context = passes * self.model.frames_back, passes * self.model.frames_forward
-                segments = partial(Segments, dst, src, **part, frames=self.segment_frames, read=_read, **settings)
+                segments = partial(Segments, dst, src, **part, frames=self.segment_frames, read=read, **settings)
                 count, made = _in_segments(segments, upscale, context, watch, bar, options)
             else:
-                with closing(prefetch(upscale(_unchanged(src, **part)))) as ready:
+                with closing(prefetch(upscale(_unchanged(src, read, **part)))) as ready:
                     count = write_frames(dst, watch(ready), source=src, **part, **options)
         seconds = time.perf_counter() - begun
         return dict(frames=count, seconds=seconds, fps=(count if made is None else made) / seconds, width=size[0], height=size[1])
@@ -640,13 +641,11 @@ def _same_shape(first, frames):
         if f.shape != first.shape or f.dtype != first.dtype: raise TSRError(f'frame {i} is {f.dtype} {f.shape}, the first one was {first.dtype} {first.shape}')
         yield f
 
-_read = partial(read_frames, depth=None, alpha=True)
-
-def _unchanged(src, start, duration):
+def _unchanged(src, read, start, duration):
     "The frames of a file; TSRError if it was written to meanwhile."
     state = source_state(src)
     def frames():
-        yield from _read(src, start, duration)
+        yield from read(src, start, duration)
         check_source(src, state)
     return frames()
 
