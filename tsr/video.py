@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CONTAINERS', 'Frame', 'read_frames', 'find_interlacing', 'VideoInfo', 'probe', 'frame_times', 'pick_suffix',
-           'write_frames', 'join_videos']
+           'check_output', 'write_frames', 'join_videos']
 
 # %% ../nbs/21_video.ipynb #0526ac5a
 import heapq
@@ -24,7 +24,7 @@ from av.container import Flags
 from av.stream import Disposition
 
 from .codecs import PRESETS, Encoding, add_video, check_codec, encode, pick_codec
-from .core import TSRError, atomic_write, first_line
+from .core import TSRError, atomic_write, first_line, remove_leftovers
 from .pictures import check_sequence, is_animated_webp, is_sequence, open_sequence, open_webp, sequence_output
 from .pixels import INTERLACED_HEIGHTS, MATRICES, Pixels, ToArray, ToneMap, colour_of, geometry, scan_order
 from .pixels import deinterlace as whole_frames
@@ -324,7 +324,10 @@ def pick_suffix(
     warnings.warn(f'{path}: the result is .mkv, since a {own} file cannot hold {", ".join(left)} as it is')
     return '.mkv'
 
-def _check_output(dst, source):
+def check_output(
+    dst,    # the file to write
+    source, # the video that it is made from, or None
+):          # `Path` of it
     "The path to write; raises `TSRError` if it cannot be written."
     dst = Path(dst)
     if dst.suffix.lower() == '.png':
@@ -402,6 +405,7 @@ def _write(part, format, add_stream, packets, source, start, duration, encoder, 
 @contextmanager
 def _output(dst):
     "The partial file and its format; an error of the muxer or of the file system becomes one line."
+    remove_leftovers(dst)
     try:
         with (sequence_output if dst.suffix.lower() == '.png' else atomic_write)(dst) as part: yield part, CONTAINERS[dst.suffix.lower()]
     except av.FFmpegError as e:
@@ -436,7 +440,7 @@ def write_frames(
     audio='auto',     # sound that the file cannot hold as it is: 'auto' is encoded, 'copy' left out; 'none': no sound
 ) -> int:             # number of frames written
     "Encode frames. The file appears under its name when it is complete; raises `TSRError` if it cannot be written."
-    dst, start = _check_output(dst, source), _seconds(start)
+    dst, start = check_output(dst, source), _seconds(start)
     if fps is not None and fps <= 0: raise TSRError(f'{dst}: fps is {fps}; give frames per second, more than 0')
     if preset not in PRESETS:
         raise TSRError(f'{dst}: there is no preset {preset!r}; choose one of {", ".join(PRESETS)}')
@@ -465,6 +469,14 @@ def write_frames(
     return written
 
 # %% ../nbs/21_video.ipynb #1759b3f3
+def _decoding_times(container, video):
+    "When each packet is decoded, for a file without these times (Matroska): the times of display in order, late enough for all."
+    pts = [packet.pts for packet in container.demux(video) if packet.size]
+    container.seek(min(pts), stream=video)
+    shown = sorted(pts)
+    delay = max(i - shown.index(t) for i, t in enumerate(pts))
+    return [shown[0] - delay + i for i in range(delay)] + shown[:len(pts) - delay]
+
 def _joined(stream, parts, start, tick):
     "Packets of several videos, one after the other, as packets of `stream`; `start` becomes 0."
     shown = decoded = None
@@ -473,9 +485,10 @@ def _joined(stream, parts, start, tick):
             video = _video_stream(container, path)
             scale, shift = _ratio(video.time_base) / tick, round((_seconds(time) - start) / tick)
             if shown is not None: shift = max(shift, shown + 1)
+            times = iter(_decoding_times(container, video)) if 'matroska' in container.format.name else None
             for packet in container.demux(video):
                 if not packet.size: continue
-                packet.pts, dts = (round(t * scale) + shift for t in (packet.pts, packet.dts))
+                packet.pts, dts = (round(t * scale) + shift for t in (packet.pts, next(times) if times else packet.dts))
                 decoded = dts if decoded is None else max(dts, decoded + 1)
                 shown = packet.pts if shown is None else max(packet.pts, shown)
                 packet.dts, packet.duration, packet.time_base, packet.stream = decoded, round(packet.duration * scale), tick, stream
@@ -491,7 +504,7 @@ def join_videos(
     audio='auto',  # as in `write_frames`
 ) -> int:          # number of frames
     "Join videos without encoding them again. The file appears when it is complete; raises `TSRError` if it cannot be written."
-    dst, start, parts = _check_output(dst, source), _seconds(start), list(parts)
+    dst, start, parts = check_output(dst, source), _seconds(start), list(parts)
     if not parts: raise TSRError(f'{dst}: not written, there are no frames')
     _check_audio(dst, audio)
     with _open(parts[0][0]) as first:
@@ -500,7 +513,11 @@ def join_videos(
         tick = Fraction(1, d if (d := math.lcm(*denominators)) < 2**31 else 90000)
         def add_stream(out, video):
             rate = _ratio((video or template).average_rate) or _ratio(template.average_rate) or 25
-            return out.add_stream_from_template(template, opaque=True, time_base=tick, rate=Fraction(rate).limit_denominator(10**5))
+            rate = Fraction(rate).limit_denominator(10**5)
+            stream = out.add_stream_from_template(template, opaque=True, time_base=tick, rate=rate)
+            if first.format.name == out.format.name or 'mp4' in first.format.name and out.format.name in ('mp4', 'mov'):
+                stream.codec_context.codec_tag = template.codec_context.codec_tag  # as hvc1, for Apple's players
+            return stream
         def packets(stream): return _joined(stream, parts, start, tick)
         with _output(dst) as (part, format):
             return _write(part, format, add_stream, packets, source, start, duration, encoder, audio)
