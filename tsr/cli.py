@@ -18,8 +18,10 @@ import json
 import os
 import re
 import secrets
+import signal
 import sys
 import tempfile
+import threading
 import warnings
 import webbrowser
 from contextlib import contextmanager
@@ -38,6 +40,7 @@ from .model import export_onnx, load_model, model_info
 from .resample import to_bytes
 from .runs import Progress
 from .samples import TEST_SCENES, make_sample
+from .segments import discard_segments, finished_frames, segments_folder
 from .training import MultiTrainer, TrainConfig, git_commit
 from .video import CONTAINERS, probe, write_frames
 
@@ -45,11 +48,31 @@ from .video import CONTAINERS, probe, write_frames
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help='Temporal super resolution: enlarges a video, using the frames before and after each frame.')
 
+@contextmanager
+def _ended_by_signals(): # list: the signal that ended the body, if one did
+    "Handle the end of a session or of the system as Ctrl-C: what runs cleans up and says where it stopped."
+    received, before = [], {}
+    def interrupt(number, frame):
+        received.append(number)
+        handler = signal.getsignal(signal.SIGINT) # a training's own, which ends it after the current step
+        (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)
+    for name in ('SIGTERM', 'SIGHUP'):
+        number = getattr(signal, name, None)
+        if number is None or threading.current_thread() is not threading.main_thread(): continue
+        if signal.getsignal(number) is signal.SIG_DFL: before[number] = signal.signal(number, interrupt) # nohup ignores SIGHUP
+    try: yield received
+    finally:
+        for number, handler in before.items(): signal.signal(number, handler)
+
 def main():
     "The console command: a mistake of the user is one line, not a traceback."
-    try: app()
-    except TSRError as e: sys.exit(f'tsr: {e}')
-    except KeyboardInterrupt: sys.exit(130)
+    with _ended_by_signals() as received:
+        try: app()
+        except TSRError as e: sys.exit(f'tsr: {e}')
+        except KeyboardInterrupt: sys.exit(128 + received[0] if received else 130)
+        except SystemExit as e:
+            if e.code == 130 and received: sys.exit(128 + received[0])
+            raise
 
 # %% ../nbs/30_cli.ipynb #c11e0003
 def keep_freed_memory(
@@ -209,7 +232,9 @@ def upscale(
         help='Number of seconds to upscale.')] = None,
     compare: Annotated[bool, typer.Option('--compare',
         help='Write bicubic and the result side by side.')] = False,
-    existing: Annotated[_Existing, typer.Option(help='What to do if a result exists.')] = _Existing.stop,
+    existing: Annotated[_Existing, typer.Option(help='What to do if a result exists, or an interrupted one.')] = _Existing.stop,
+    resume: Annotated[bool, typer.Option('--resume',
+        help='Continue what was interrupted; results that are complete are skipped.')] = False,
     device: _Device = 'auto',
     precision: _Precision = 'auto',
     plugin: _Plugin = None,
@@ -227,7 +252,7 @@ def upscale(
             info = probe(src)
             heights[src] = upscaler.out_size(info.width, info.height, scale, options['size'])[1]
     for src, dst in _plan_outputs(heights, out).items():
-        with batch.errors(): _upscale_one(upscaler, src, dst, existing, options)
+        with batch.errors(): _upscale_one(upscaler, src, dst, existing, resume, options)
     batch.close()
 
 # %% ../nbs/30_cli.ipynb #c11e0009
@@ -248,15 +273,32 @@ class _Batch:
         "Raise `TSRError` if a video failed."
         if self.failed: raise TSRError(f'{self.failed} of {self.total} videos failed')
 
-def _upscale_one(upscaler, src, dst, existing, options):
-    "One video of a batch."
+def _can_begin(dst, existing, resume): # bool
+    "Whether a result is to be made. Raises `TSRError` where one is there already, whole or in part, and nobody said what to do."
+    left = finished_frames(dst)
+    if resume and left: return True
     if dst.exists() and existing is not _Existing.overwrite:
-        if existing is _Existing.skip: return typer.echo(f'{dst}: exists, skipped')
-        raise TSRError(f'{dst}: exists; name another file with -o, or give --existing overwrite or --existing skip')
+        if existing is _Existing.stop and not resume:
+            raise TSRError(f'{dst}: exists; name another file with -o, or give --existing overwrite or --existing skip')
+        typer.echo(f'{dst}: exists, skipped')
+        return False
+    if left and existing is not _Existing.overwrite:
+        raise TSRError(f'{dst}: was interrupted, {left:,} frames are finished; --resume continues, --existing overwrite begins again')
+    discard_segments(dst)
+    return True
+
+def _upscale_one(upscaler, src, dst, existing, resume, options):
+    "One video of a batch."
+    if not _can_begin(dst, existing, resume): return
     try: dst.parent.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise TSRError(f'{dst.parent}: the folder cannot be made ({e.strerror}); name another with -o') from None
-    done = upscaler.video(src, dst, **options)
+    try: done = upscaler.video(src, dst, resume=True, **options)
+    except KeyboardInterrupt:
+        left = finished_frames(dst)
+        kept = f'{left:,} frames are finished, in {segments_folder(dst)}; the same command with --resume continues'
+        typer.echo(f'tsr: {src}: stopped; {kept if left else "too early to keep anything"}', err=True)
+        raise
     typer.echo(f'{dst}: {done["frames"]} frames of {done["width"]}x{done["height"]} in {done["seconds"]:.1f} s '
                f'({done["fps"]:.1f} frames per second)')
 

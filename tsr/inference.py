@@ -9,6 +9,8 @@ __all__ = ['PRECISIONS', 'MALLOPT', 'ToomCookConv', 'FusedTSRCNN', 'has_native_b
 
 # %% ../nbs/25_inference.ipynb #71683146
 import ctypes
+import hashlib
+import json
 import math
 import os
 import sys
@@ -35,6 +37,7 @@ from .model import TSRCNN, Interpolation, SRModel, load_model
 from .motion import Motion, frame_luma, pair_flow
 from .network import AlignedNet, TSRNet, pixel_shuffle
 from .resample import resize, to_bytes, to_float, to_uint16
+from .segments import SEGMENT_FRAMES, Segments, can_segment, check_source, join_segments, source_state, write_segments
 from .video import Frame, probe, read_frames, write_frames
 
 # %% ../nbs/25_inference.ipynb #c0a70020
@@ -409,6 +412,8 @@ def _finish(x, as_bytes): return torch.from_numpy(to_bytes(x)).movedim(-1, 1) if
 # %% ../nbs/25_inference.ipynb #c0a70021
 class Upscaler:
     "Upscales frames and videos."
+    segment_frames = SEGMENT_FRAMES # in a piece of a video that can be resumed
+
     def __init__(self,
         model=None, # what `load_model` takes; None: the default that comes with the package
         device='auto', # 'auto', 'cpu', 'cuda', 'cuda:1', 'mps'
@@ -417,7 +422,7 @@ class Upscaler:
         precision='auto' # as in `optimize_for_inference`
     ):
         self.runner = ModelRunner('default' if model is None else model, device, batch, memory, precision)
-        self.model, self.device = self.runner.model, self.runner.device
+        self.model, self.device, self.precision = self.runner.model, self.runner.device, precision
 
     def out_size(self,
         width, height, # of the frames that come in
@@ -470,23 +475,33 @@ class Upscaler:
         compare=False, # put bicubic at the left and the result at the right of each frame
         start=0, duration=None, # part of the video, seconds
         progress=True, # show a bar
+        resume=False, # keep finished segments until the result is complete, and continue from those of an interrupted call
         **options # of `write_frames`: crf, preset, lossless, codec
-    ): # dict: frames, seconds, fps, width, height
+    ): # dict: frames, seconds, fps (of the frames that this call made), width, height
         "Upscale a file; timing, sound and subtitles are kept."
         info = probe(src)
         size = self.out_size(info.width, info.height, scale, size)
         length = info.duration - start if duration is None else min(duration, info.duration - start)
-        begun = time.perf_counter()
-        with closing(prefetch(self._video_frames(src, size, compare, start, duration))) as ready, \
-             tqdm(total=round(length * info.fps), unit='frame', desc=Path(src).name, disable=not progress) as bar:
-            count = write_frames(dst, _counted(ready, bar), source=src, start=start, duration=duration, **options)
+        begun, upscale = time.perf_counter(), partial(self._video_frames, size=size, compare=compare)
+        part = dict(start=start, duration=duration)
+        with tqdm(total=round(length * info.fps), unit='frame', desc=Path(src).name, disable=not progress) as bar:
+            watch, made = partial(_counted, bar=bar), None
+            if resume and can_segment(dst) and length * info.fps > 1.5 * self.segment_frames:
+                settings = dict(size=list(size), compare=compare, model=_fingerprint(self.model), precision=self.precision)
+                passes = self._passes(info.width, info.height, size)
+                context = passes * self.model.frames_back, passes * self.model.frames_forward
+                segments = partial(Segments, dst, src, **part, frames=self.segment_frames, read=_read, **settings)
+                count, made = _in_segments(segments, upscale, context, watch, bar, options)
+            else:
+                with closing(prefetch(upscale(_unchanged(src, **part)))) as ready:
+                    count = write_frames(dst, watch(ready), source=src, **part, **options)
         seconds = time.perf_counter() - begun
-        return dict(frames=count, seconds=seconds, fps=count / seconds, width=size[0], height=size[1])
+        return dict(frames=count, seconds=seconds, fps=(count if made is None else made) / seconds, width=size[0], height=size[1])
 
-    def _video_frames(self, src, size, compare, start, duration): # iterator of `Frame`
+    def _video_frames(self, frames, size, compare): # iterators of `Frame`
         times, lr = deque(), deque()
         def images():
-            for frame in read_frames(src, start, duration, depth=None, alpha=True):
+            for frame in frames:
                 times.append(frame.time)
                 yield frame.image
         source = tee_into(prefetch(images()), lr) if compare else prefetch(images())
@@ -514,6 +529,32 @@ def _same_shape(first, frames):
     for i, f in enumerate(frames, 1):
         if f.shape != first.shape or f.dtype != first.dtype: raise TSRError(f'frame {i} is {f.dtype} {f.shape}, the first one was {first.dtype} {first.shape}')
         yield f
+
+_read = partial(read_frames, depth=None, alpha=True)
+
+def _unchanged(src, start, duration):
+    "The frames of a file; TSRError if it was written to meanwhile."
+    state = source_state(src)
+    yield from _read(src, start, duration)
+    check_source(src, state)
+
+def _fingerprint(model): # str
+    "What tells models apart: architecture, arguments and weights."
+    while isinstance(model, _Optimized): model = model._net[0]
+    digest = hashlib.sha256(json.dumps(model.args, sort_keys=True, default=str).encode())
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode() + tensor.detach().cpu().reshape(-1).contiguous().view(torch.uint8).numpy().tobytes())
+    return f'{type(model).__name__} {digest.hexdigest()[:12]}'
+
+def _in_segments(make, upscale, context, watch, bar, options):
+    "Write a video in segments; returns the number of its frames, and of those that were made now."
+    joining = {k: options[k] for k in ('encoder',) if k in options} # not of a segment, but of the result
+    options = {k: v for k, v in options.items() if k not in joining}
+    with make(**options) as segments:
+        bar.update(before := sum(note['frames'] for note in segments.finished().values()))
+        for run in segments.missing(): write_segments(segments, run, upscale, *context, watch, **options)
+        count = join_segments(segments, **joining)
+    return count, count - before
 
 def _counted(items, bar):
     "The items again, each counted by a progress bar when it has been used."
