@@ -512,6 +512,7 @@ def join_videos(
     start=0,       # seconds of the source at which the first part begins; becomes 0
     duration=None, # seconds of the source that they cover; None: to its end
     encoder=None,  # as in `write_frames`
+    fps=None,      # frames per second that the file states; None: those of the source
 ) -> int:          # number of frames
     "Join videos without encoding them again. The file appears when it is complete; raises `TSRError` if it cannot be written."
     dst, start, parts = check_output(dst, source), _seconds(start), list(parts)
@@ -521,7 +522,7 @@ def join_videos(
         denominators = {_ratio(template.time_base).denominator, *((_seconds(time) - start).denominator for _, time in parts)}
         tick = Fraction(1, d if (d := math.lcm(*denominators)) < 2**31 else 90000)
         def add_stream(out, video):
-            rate = _ratio((video or template).average_rate) or _ratio(template.average_rate) or 25
+            rate = fps or _ratio((video or template).average_rate) or _ratio(template.average_rate) or 25
             rate = Fraction(rate).limit_denominator(10**5)
             stream = out.add_stream_from_template(template, opaque=True, time_base=tick, rate=rate)
             if first.format.name == out.format.name or 'mp4' in first.format.name and out.format.name in ('mp4', 'mov'):
