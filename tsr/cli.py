@@ -220,15 +220,6 @@ def _plan_outputs(
             raise TSRError(f'{dst}: the result of {src} would overwrite an input; name another folder with -o')
     return planned
 
-def _parse_size(
-    text # as '1280x720', or None
-): # (width, height), or None
-    "A size as people write it."
-    if text is None: return None
-    try: width, height = map(int, text.lower().split('x'))
-    except ValueError: raise TSRError(f'--size {text}: write it as 1280x720') from None
-    return width, height
-
 # %% ../nbs/30_cli.ipynb #2475a8c5
 @app.command()
 def upscale(
@@ -254,8 +245,8 @@ def upscale(
         help='off; auto: where frames are interlaced, one of each; field: one of each field; frame: treat all as interlaced.')] = 'auto',
     fps: Annotated[float | None, typer.Option(show_default='25',
         help='Frames per second of numbered pictures (a folder, or a pattern such as frame_%04d.png).')] = None,
-    start: Annotated[float, typer.Option(help='Start at this second of the video.')] = 0,
-    duration: Annotated[float | None, typer.Option(show_default='to the end',
+    start: Annotated[float, typer.Option(min=0, help='Start at this second of the video.')] = 0,
+    duration: Annotated[float | None, typer.Option(min=0, show_default='to the end',
         help='Number of seconds to upscale.')] = None,
     compare: Annotated[bool, typer.Option('--compare',
         help='Write bicubic and the result side by side.')] = False,
@@ -267,7 +258,7 @@ def upscale(
     plugin: _Plugin = None,
 ):
     "Enlarge videos. Timing, sound, subtitles and metadata are kept."
-    options = dict(scale=scale, size=_parse_size(size), crf=crf, preset=preset, lossless=lossless,
+    options = dict(scale=scale, size=size, crf=crf, preset=preset, lossless=lossless,
                    start=start, duration=duration, compare=compare, encoder=_ENCODER,
                    codec=codec, hdr=hdr, deinterlace=deinterlace, fps=fps)
     keep_freed_memory()

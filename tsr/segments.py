@@ -58,12 +58,13 @@ def check_source(
     state # of `source_state`, before it was read
 ):
     "Raise `TSRError` if a file has been written to or replaced; one that was deleted is still read to its end."
-    if (now := source_state(path)) in (state, None): return
+    if state is None or (now := source_state(path)) in (state, None): return
     change = f'{now[0] - state[0]:+,} bytes' if now[0] != state[0] else 'its time of modification is another'
     raise TSRError(f'{path}: was changed while it was read ({change}); wait until it is complete, and upscale it again')
 
 def _describe_source(path): # dict
-    "What recognises a file, wherever it is."
+    "What recognises a file, wherever it is; numbered pictures are recognised by their name."
+    if not os.path.isfile(path): return dict(path=str(path))
     digest, size = hashlib.sha256(), os.path.getsize(path)
     with open(path, 'rb') as f:
         for at in (0, max(0, size - 2**20)):
