@@ -66,8 +66,15 @@ def _ended_by_signals(): # list: the signal that ended the body, if one did
     finally:
         for number, handler in before.items(): signal.signal(number, handler)
 
+def _show_warning(message, category, filename, lineno, file=None, line=None):
+    "What this package has to say without the line of code that says it; other warnings as ever."
+    own = issubclass(category, UserWarning) and Path(filename).parent == Path(__file__).parent
+    text = f'tsr: {message}\n' if own else warnings.formatwarning(message, category, filename, lineno, line)
+    (file or sys.stderr).write(text)
+
 def main():
-    "The console command: a mistake of the user is one line, not a traceback."
+    "The console command: a mistake of the user is one line, not a traceback, and so is a warning."
+    warnings.showwarning = _show_warning
     with _ended_by_signals() as received:
         try: app()
         except TSRError as e: sys.exit(f'tsr: {e}')
@@ -250,6 +257,8 @@ def upscale(
         help='Number of seconds to upscale.')] = None,
     compare: Annotated[bool, typer.Option('--compare',
         help='Write bicubic and the result side by side.')] = False,
+    strict: Annotated[bool, typer.Option('--strict',
+        help='Fail where a video is damaged; else the last good frame is repeated, and one line says so.')] = False,
     existing: Annotated[_Existing, typer.Option(help='What to do if a result exists, or an interrupted one.')] = _Existing.stop,
     resume: Annotated[bool, typer.Option('--resume',
         help='Continue what was interrupted; results that are complete are skipped.')] = False,
@@ -259,7 +268,7 @@ def upscale(
 ):
     "Enlarge videos. Timing, sound, subtitles and metadata are kept."
     options = dict(scale=scale, size=size, crf=crf, preset=preset, lossless=lossless,
-                   start=start, duration=duration, compare=compare, encoder=_ENCODER,
+                   start=start, duration=duration, compare=compare, strict=strict, encoder=_ENCODER,
                    codec=codec, hdr=hdr, deinterlace=deinterlace, fps=fps)
     keep_freed_memory()
     if not videos: return _upscale_sample(model, device, precision, **options)

@@ -591,6 +591,7 @@ class Upscaler:
         hdr='keep', # or 'tonemap': HDR becomes SDR
         deinterlace='auto', # a name in `DEINTERLACE`
         fps=None, # of numbered pictures; None: 25
+        strict=False, # raise `TSRError` where the video is damaged; else the last good frame is repeated, with one warning
         resume=False, # keep finished segments until the result is complete, and continue from those of an interrupted call
         **options # of `write_frames`: crf, preset, lossless, codec
     ): # dict: frames, seconds, fps (of the frames that this call made), width, height
@@ -599,7 +600,7 @@ class Upscaler:
             raise TSRError(f'{src}: start={start}, duration={duration}: give seconds, from 0 on and above 0')
         info = probe(src, fps=fps)
         reading, pixels = _source(src, info, hdr, deinterlace, fps)
-        read, rate = partial(read_frames, **reading), info.fps * (1 + reading.get('field_rate', False))
+        read, rate = partial(read_frames, **reading, strict=strict), info.fps * (1 + reading.get('field_rate', False))
         options = dict(pixels=pixels) | ({} if rate == info.fps else dict(fps=rate)) | options
         pictures, source = is_sequence(src) or is_sequence(dst), src
         if pictures: source = _without_streams(src, dst, info)
