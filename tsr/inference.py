@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PRECISIONS', 'MALLOPT', 'DEINTERLACE', 'HDR', 'ToomCookConv', 'FusedTSRCNN', 'has_native_bfloat16',
            'supports_bfloat16', 'FusedTSRNet', 'optimize_for_inference', 'pick_device', 'tee_into', 'side_by_side',
-           'tiles', 'thread_pool', 'tune_malloc', 'as_frame', 'ModelRunner', 'Upscaler']
+           'tiles', 'thread_pool', 'tune_malloc', 'as_frame', 'shrunk_size', 'shrunk', 'ModelRunner', 'Upscaler']
 
 # %% ../nbs/25_inference.ipynb #71683146
 import copy
@@ -335,6 +335,25 @@ def _as_frames(frames): # iterator of arrays
         try: yield as_frame(frame)
         except TSRError as e: raise TSRError(f'frame {i}: {e}') from None
 
+# %% ../nbs/25_inference.ipynb #0a42fb40
+def shrunk_size(
+    width, height, # of the source
+    shrink # height to which it is brought if it is larger; None: its own
+): # (width, height); a width that was computed is even
+    "The size of the frames that the model gets. Raises `TSRError` for a height below 2."
+    if shrink is not None and shrink < 2: raise TSRError(f'shrink={shrink}: give a height of at least 2 pixels')
+    if shrink is None or shrink >= height: return width, height
+    return max(2, 2 * round(width * shrink / height / 2)), shrink
+
+def shrunk(
+    frames, # iterable of uint8 or uint16 (h, w, 3 or 4)
+    shrink # as in `shrunk_size`
+): # iterator of frames of the same kind (h', w', 3 or 4)
+    "Frames, averaged down where they are larger than that."
+    for image in frames:
+        width, height = shrunk_size(image.shape[1], image.shape[0], shrink)
+        yield image if height == image.shape[0] else _codes(resize(to_float(image), (height, width), 'area'), image.dtype)
+
 # %% ../nbs/25_inference.ipynb #7755ab35
 class _Moving(NamedTuple):
     "A frame of a stream, with what is known about its motion."
@@ -588,10 +607,11 @@ class Upscaler:
         compare=False, # put bicubic at the left and the result at the right of each frame
         start=0, duration=None, # part of the video, seconds
         progress=True, # show a bar
+        shrink=None, # height to which a larger video is first averaged down; None: its own
+        strict=False, # raise `TSRError` where the video is damaged; else the last good frame is repeated, with one warning
         hdr='keep', # or 'tonemap': HDR becomes SDR
         deinterlace='auto', # a name in `DEINTERLACE`
         fps=None, # of numbered pictures; None: 25
-        strict=False, # raise `TSRError` where the video is damaged; else the last good frame is repeated, with one warning
         resume=False, # keep finished segments until the result is complete, and continue from those of an interrupted call
         **options # of `write_frames`: crf, preset, lossless, codec
     ): # dict: frames, seconds, fps (of the frames that this call made), width, height
@@ -600,35 +620,37 @@ class Upscaler:
             raise TSRError(f'{src}: start={start}, duration={duration}: give seconds, from 0 on and above 0')
         info = probe(src, fps=fps)
         reading, pixels = _source(src, info, hdr, deinterlace, fps)
-        read, rate = partial(read_frames, **reading, strict=strict), info.fps * (1 + reading.get('field_rate', False))
+        rate = info.fps * (1 + reading.get('field_rate', False))
         options = dict(pixels=pixels) | ({} if rate == info.fps else dict(fps=rate)) | options
         pictures, source = is_sequence(src) or is_sequence(dst), src
         if pictures: source = _without_streams(src, dst, info)
-        size = self.out_size(info.width, info.height, scale, size)
+        lr_size = shrunk_size(info.width, info.height, shrink)
+        size = self.out_size(*lr_size, scale, size)
         length = info.duration - start if duration is None else min(duration, info.duration - start)
-        begun, upscale = time.perf_counter(), partial(self._video_frames, size=size, compare=compare)
-        part = dict(start=start, duration=duration)
+        begun, upscale = time.perf_counter(), partial(self._video_frames, size=size, shrink=shrink, compare=compare)
+        part, read = dict(start=start, duration=duration), partial(read_frames, **reading, strict=strict)
         with tqdm(total=round(length * rate), unit='frame', desc=Path(src).name, disable=not progress) as bar:
             watch, made = partial(_counted, bar=bar), None
             if resume and can_segment(dst) and not pictures and length * info.fps > 1.5 * self.segment_frames:
-                settings = dict(size=list(size), compare=compare, model=_fingerprint(self.model), precision=self.precision, reading=reading)
-                passes = self._passes(info.width, info.height, size)
+                settings = dict(size=list(size), shrink=shrink, compare=compare, model=_fingerprint(self.model), precision=self.precision, reading=reading)
+                passes = self._passes(*lr_size, size)
                 context = passes * self.model.frames_back, passes * self.model.frames_forward
                 segments = partial(Segments, dst, src, **part, frames=self.segment_frames, read=read, **settings)
                 count, made = _in_segments(segments, upscale, context, watch, bar, options)
             else:
-                with closing(prefetch(upscale(_unchanged(src, **part, read=read)))) as ready:
+                with closing(prefetch(upscale(_unchanged(src, read, **part)))) as ready:
                     count = write_frames(dst, watch(ready), source=source, **part, **options)
         seconds = time.perf_counter() - begun
         return dict(frames=count, seconds=seconds, fps=(count if made is None else made) / seconds, width=size[0], height=size[1])
 
-    def _video_frames(self, frames, size, compare): # iterators of `Frame`
+    def _video_frames(self, frames, size, shrink, compare): # iterators of `Frame`
         times, lr = deque(), deque()
         def images():
             for frame in frames:
                 times.append(frame.time)
                 yield frame.image
-        source = tee_into(prefetch(images()), lr) if compare else prefetch(images())
+        source = prefetch(shrunk(images(), shrink))
+        if compare: source = tee_into(source, lr)
         for image in self.frames(source, size=size):
             yield Frame(side_by_side(lr.popleft(), image) if compare else image, times.popleft())
 
@@ -682,13 +704,12 @@ def _source(src, info, hdr='keep', deinterlace='auto', fps=None): # dict of opti
         if fps is None: warnings.warn(f'{src}: pictures have no frame rate, 25 per second are assumed; give fps')
     return reading, pixels
 
-
 def _without_streams(src, dst, info): # None: the source of nothing but frames
     "Say what numbered pictures do not have."
     if info.audio or info.subtitles: warnings.warn(f'{dst}: numbered pictures have no sound and no subtitles, those of {src} are left out')
     if info.vfr: warnings.warn(f'{dst}: numbered pictures have no times, and those of {src} come at uneven ones')
 
-def _unchanged(src, start, duration, read):
+def _unchanged(src, read, start, duration):
     "The frames of a file; TSRError if it was written to meanwhile."
     state = source_state(src)
     def frames():
@@ -709,7 +730,7 @@ def _in_segments(make, upscale, context, watch, bar, options):
     joining = {k: v for k, v in options.items() if k in signature(join_videos).parameters} # not of a segment, but of the result
     options = {k: v for k, v in options.items() if k not in joining}
     with make(**options) as segments:
-        bar.update(before := sum(note['frames'] for note in segments.finished().values()))
+        bar.n = bar.initial = before = sum(note['frames'] for note in segments.finished().values()) # not of the speed
         for run in segments.missing(): write_segments(segments, run, upscale, *context, watch, **options)
         count = join_segments(segments, **joining)
     return count, count - before
