@@ -193,7 +193,7 @@ class Segments:
         path = self.folder/'manifest.json'
         try: saved = json.loads(path.read_text())
         except (OSError, ValueError): saved = None # there is none, or the power failed when it was written
-        if saved is not None: return self._compare(saved)
+        if saved is not None and self.finished(): return self._compare(saved)
         for file in self.folder.glob('[0-9]*'): file.unlink()
         _write_note(path, self.manifest)
 
