@@ -8,6 +8,7 @@ __all__ = ['MAX_PSNR', 'METRICS', 'LOSSES', 'luma', 'mse', 'psnr', 'ssim', 'quan
 
 # %% ../nbs/03_losses.ipynb #c74d1bef
 import math
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -105,7 +106,8 @@ def ssim(
     return sum(sums) / (H - k + 1)
 
 # %% ../nbs/03_losses.ipynb #5c0ef002
-METRICS = dict(psnr=(psnr, 'rgb'), ssim=(ssim, 'rgb'), psnr_y=(psnr, 'y'), ssim_y=(ssim, 'y')) # name -> metric, channel
+# name -> function of (SR, HR), images (B, C, H, W) in [0, 1], that returns a number, or one for each image
+METRICS = Registry('metric', psnr=psnr, ssim=ssim, psnr_y=partial(psnr, channel='y'), ssim_y=partial(ssim, channel='y'))
 
 def quantize(
     x, # float images (..., H, W); values outside [0, 1] are clamped
@@ -117,11 +119,11 @@ def score_frame(
     sr, # super-resolved frame (1, C, H, W), floats
     hr, # ground truth, same shape, floats in [0, 1]
     crop=8, # border pixels left out on each side
-    metrics=tuple(METRICS), # names in `METRICS`
+    metrics=None, # names in `METRICS`; None: all of them
 ): # dict: metric -> float
     "Scores of one frame as an 8-bit file would hold it."
-    sr = quantize(sr)
-    return {name: METRICS[name][0](sr, hr, crop=crop, channel=METRICS[name][1]).item() for name in metrics}
+    inner = _comparable(quantize(sr), hr, crop)
+    return {name: float(torch.as_tensor(METRICS[name](*inner)).float().mean()) for name in metrics or METRICS}
 
 # %% ../nbs/03_losses.ipynb #8e164b67
 def qm(
@@ -177,5 +179,5 @@ class CharbonnierY(Charbonnier):
         d = luma(x - y) - 16 / 255 if x.shape[1] == 3 else x - y
         return super().forward(pred, target) + ((d * 255 / 219).square() + self.eps**2).sqrt().mean()
 
-# by the name that configurations use; a loss is a module class, or a function of (prediction, ground truth)
-LOSSES = Registry('loss', MSE=MSE, PNSR=PNSR, DSSIM=DSSIM, Charbonnier=Charbonnier, CharbonnierY=CharbonnierY)
+# By the name that configurations use: a module class, or a function of (prediction, ground truth). Those of `torch.nn` are found too.
+LOSSES = Registry('loss', nn.modules.loss, nn.Module, MSE=MSE, PNSR=PNSR, DSSIM=DSSIM, Charbonnier=Charbonnier, CharbonnierY=CharbonnierY)
