@@ -137,8 +137,11 @@ def atomic_write(
     part = Path(f'{path}.{os.getpid()}-{threading.get_native_id()}.part')
     try:
         yield part
-        if previous and path.exists(): path.replace(previous)
-        part.replace(path)
+        try:
+            if previous and path.exists(): path.replace(previous)
+            part.replace(path)
+        except OSError as e:
+            raise TSRError(f'{path}: cannot be completed ({first_line(e)}); see that its folder is there and can be written') from None
     finally: part.unlink(missing_ok=True)
 
 def write_json(path, value):

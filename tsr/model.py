@@ -15,6 +15,7 @@ import json
 import math
 from functools import partial, wraps
 from importlib.util import find_spec
+from numbers import Real
 from pathlib import Path
 
 import torch
@@ -29,13 +30,22 @@ from .resample import KERNELS, resize
 # %% ../nbs/02_model.ipynb #c0a70002
 def _as_scale(scale):
     "A scale factor as `int` where it is whole, else as `float`."
-    if not 0 < scale < math.inf: raise TSRError(f'scale={scale}: give a number above 0')
+    if not isinstance(scale, Real) or not 0 < scale < math.inf: raise TSRError(f'scale={scale}: give a number above 0')
     return int(scale) if scale == int(scale) else float(scale)
 
 def whole_scale(scale, model):
     "The same for a model that cannot enlarge by a fraction."
     if scale != int(scale): raise TSRError(f'scale={scale}: {model} needs a whole number; Upscaler resizes its result to any size')
     return int(scale)
+
+def _check_ranges(cls, arguments):
+    "TSRError unless each argument lies in the range that its class declares; whole numbers where the bounds are whole."
+    for name, (low, high) in cls.ranges.items():
+        value = arguments.get(name, low)
+        for n in value if isinstance(value, (list, tuple)) else [value]:
+            whole = isinstance(low, int)
+            if isinstance(n, Real) and low <= n <= high and not (whole and n != int(n)): continue
+            raise TSRError(f'{name}={n!r}: {cls.__name__} takes {"a whole number" if whole else "a number"} from {low} to {high}')
 
 def _recorded(init):
     "A constructor that records its arguments, as JSON can hold them, in `self.args`."
@@ -48,6 +58,7 @@ def _recorded(init):
         bound = signature.bind(self, *args, **kwargs)
         bound.apply_defaults()
         if 'scale' in bound.arguments: bound.arguments['scale'] = _as_scale(bound.arguments['scale'])
+        _check_ranges(type(self), bound.arguments)
         if 'args' not in self.__dict__: # the outermost constructor's; those that it calls find it there
             extra = [p.name for p in signature.parameters.values() if p.kind is p.VAR_KEYWORD]
             given = {k: v for k, v in list(bound.arguments.items())[1:] if k not in extra}
@@ -64,6 +75,7 @@ class SRModel(nn.Module):
     onnx_input: str | None = 'window' # what an exported model takes: 'window' (5-d), 'features' (4-d, from `align`), None: no export
     precision = 'float32' # in which this one runs
     flow_search = None # finds optical flow, as in `tsr.motion.search_flow`; None: `align` uses no motion
+    ranges = dict(scale=(.01, 100.), frames_back=(0, 64), frames_forward=(0, 64)) # argument: its smallest and largest value
 
     @_recorded
     def __init__(self,
@@ -72,8 +84,6 @@ class SRModel(nn.Module):
         frames_forward=0 # and after it
     ):
         super().__init__()
-        for name, n in dict(frames_back=frames_back, frames_forward=frames_forward).items():
-            if n != int(n) or n < 0: raise TSRError(f'{name}={n}: give a whole number from 0')
         self.scale, self.frames_back, self.frames_forward = _as_scale(scale), frames_back, frames_forward
 
     def __init_subclass__(cls, **kwargs):
@@ -154,6 +164,7 @@ class Interpolation(SRModel):
 @MODELS.register
 class LinearFilter(SRModel):
     "One linear filter for each HR pixel that an LR pixel becomes, the same for the three colours."
+    ranges = SRModel.ranges | dict(size=(1, 99))
     def __init__(self,
         scale=2, # a whole number
         size=9 # of the filters, odd
@@ -197,6 +208,7 @@ def fit_linear(
 @MODELS.register
 class TSRCNN(SRModel):
     "SRCNN over a stack of bicubically enlarged frames: the original report's network."
+    ranges = SRModel.ranges | dict(widths=(1, 4096), kernels=(1, 99))
     def __init__(self,
         frames_back=1, # frames before the one that is enlarged
         frames_forward=1, # frames after it
@@ -264,6 +276,12 @@ def summary(
     return pd.DataFrame(rows, columns=['layer', 'kind', 'output', 'parameters', 'multiply-adds'])
 
 # %% ../nbs/02_model.ipynb #9e8aeb0c
+def _check_finite(path, state):
+    "TSRError if a tensor of a state dict holds NaN or infinite values."
+    for name, tensor in state.items():
+        if not torch.isfinite(tensor.float()).all():
+            raise TSRError(f'{path}: {name} holds values that are no numbers (NaN or infinite), the training diverged; use an earlier checkpoint')
+
 def load_original(
     path, # a `.pt` state dict of the original project
     padding='same', # 'valid' gives the original's smaller output
@@ -277,10 +295,13 @@ def load_original(
     names = [f'layers.{i}.{kind}' for i in (1, 3, 5) for kind in ('weight', 'bias')]
     if not isinstance(state, dict) or sorted(state) != sorted(names):
         raise TSRError(f"{path}: not one of the original's state dicts, which hold {', '.join(names)}")
-    first, second, third = (state[f'layers.{i}.weight'] for i in (1, 3, 5))
+    first, second, third = weights = [state[f'layers.{i}.weight'] for i in (1, 3, 5)]
+    if any(getattr(w, 'ndim', 0) != 4 for w in weights): raise TSRError(f'{path}: its weights are not those of convolutions')
+    _check_finite(path, state)
     frames = first.shape[1] // 3
-    model = TSRCNN(frames // 2, frames - 1 - frames // 2, scale, (len(first), len(second)), [w.shape[-1] for w in (first, second, third)], padding)
-    model.load_state_dict({f'layers.{i - 1}.{kind}': state[f'layers.{i}.{kind}'] for i in (1, 3, 5) for kind in ('weight', 'bias')})
+    model = TSRCNN(frames // 2, frames - 1 - frames // 2, scale, (len(first), len(second)), [w.shape[-1] for w in weights], padding)
+    try: model.load_state_dict({f'layers.{i - 1}.{kind}': state[f'layers.{i}.{kind}'] for i in (1, 3, 5) for kind in ('weight', 'bias')})
+    except RuntimeError: raise TSRError(f'{path}: its tensors do not fit a TSRCNN of their own sizes') from None
     model.provenance = dict(source=Path(path).name, project='github.com/Dawid64/super-enhanced-resolution')
     return model.eval()
 
@@ -378,12 +399,30 @@ def model_info(
     path # of a `.safetensors` file
 ): # dict with architecture, args, provenance
     "The header of a checkpoint; its tensors are not read."
+    return _read_header(path)[0]
+
+_NO_MODELS = { # suffix: what such a file is, and what to do
+    '.json': 'is a JSON file, as the settings of a run; give the .safetensors file beside it',
+    '.onnx': 'is an ONNX file, which tsr writes but does not read; give the .safetensors file that it was made of',
+    **dict.fromkeys(('.pth', '.ckpt', '.bin', '.pkl'), 'is a pickle, which can run code when it is loaded; save its tensors as .safetensors')}
+
+def _read_header(path): # (dict with architecture, args, provenance; dict: name of a tensor -> its shape)
+    "What a checkpoint says about itself. Raises `TSRError` if that does not describe a model."
+    path = Path(path)
+    if path.is_dir(): raise TSRError(f'{path}: is a folder; name a .safetensors file in it')
+    if path.suffix.lower() in _NO_MODELS and path.exists(): raise TSRError(f'{path}: {_NO_MODELS[path.suffix.lower()]}')
     try:
-        with safe_open(path, 'pt') as f: header = (f.metadata() or {}).get('tsr')
+        with safe_open(path, 'pt') as f:
+            header, shapes = (f.metadata() or {}).get('tsr'), {k: tuple(f.get_slice(k).get_shape()) for k in f.keys()}
     except FileNotFoundError: raise TSRError(f'{path}: no such file') from None
     except (SafetensorError, OSError) as e: raise TSRError(f'{path}: not a whole .safetensors file ({e})') from None
     if not header: raise TSRError(f'{path}: a .safetensors file, but not one that tsr wrote: its header does not name a model')
-    return json.loads(header)
+    try: info = json.loads(header)
+    except (ValueError, RecursionError): info = None
+    kinds = dict(architecture=str, args=dict, provenance=dict)
+    if not isinstance(info, dict) or not all(isinstance(info.get(k), kind) for k, kind in kinds.items()):
+        raise TSRError(f'{path}: its header is damaged, it does not describe a model; copy it again')
+    return info, shapes
 
 # %% ../nbs/02_model.ipynb #4f178775
 WEIGHTS = Path(__file__).parent/'weights' if '__file__' in globals() else Path('../tsr/weights')
@@ -410,14 +449,30 @@ def load_model(
         raise TSRError(f'{model}: no such model file, and no model of that name{did_you_mean(model, known)}: {", ".join(known)}')
     return _load_checkpoint(path)
 
+def _check_args(path, name, args, shapes):
+    "TSRError unless the model that a header asks for has the tensors that are stored; it is not built."
+    stored = sum(math.prod(shape) for shape in shapes.values()) # a model has at least one number for each unit of its sizes
+    for key, value in args.items():
+        large = [n for n in (value if isinstance(value, list) else [value]) if isinstance(n, Real) and abs(n) > max(stored, 1000)]
+        if large: raise TSRError(f'{path}: its header asks for {key}={large[0]:g}, more than its {stored} stored numbers allow')
+    try:
+        with torch.device('meta'): expected = {k: tuple(v.shape) for k, v in create_model(name, **args).state_dict().items()}
+    except TSRError as e: raise TSRError(f'{path}: its header asks for what cannot be ({e})') from None
+    except Exception: return # an architecture that cannot be built without memory: its tensors are compared when it exists
+    if expected != shapes: raise TSRError(f'{path}: its tensors do not fit the {name} that its header describes')
+
 def _load_checkpoint(path): # of a `.safetensors` file
-    info = model_info(path)
+    info, shapes = _read_header(path)
     if (name := info['architecture']) not in MODELS:
         where = f' (it was defined in {info["module"]})' if 'module' in info else ''
         raise TSRError(f'{path}: no architecture {name!r} is registered here: '
                        f'run the cell that defines it, with @MODELS.register above the class, first{where}')
-    net = create_model(name, **info['args'])
+    _check_args(path, name, info['args'], shapes)
+    try: net = create_model(name, **info['args'])
+    except TSRError: raise
+    except Exception as e: raise TSRError(f'{path}: its header does not describe a {name} ({type(e).__name__}: {e})') from e
     with safe_open(path, 'pt') as f: state = {k: f.get_tensor(k) for k in f.keys()}
+    _check_finite(path, state)
     try: net.load_state_dict(state)
     except RuntimeError: raise TSRError(f'{path}: its tensors do not fit the {name} that its header describes') from None
     net.provenance = info['provenance']

@@ -73,6 +73,7 @@ def pixel_shuffle(
 # %% ../nbs/07_network.ipynb #e78185aa
 class TSRNet(SRModel):
     "Stacked frames -> residual blocks at low resolution -> pixel shuffle, added to bicubic interpolation."
+    ranges = SRModel.ranges | dict(features=(1, 4096), blocks=(0, 1000), leak=(-10., 10.))
     precisions = ('float32', 'bfloat16')
     def __init__(self,
         frames_back=1, # frames before the one that is enlarged
@@ -102,6 +103,7 @@ class TSRNet(SRModel):
 class AlignedNet(TSRNet):
     "`TSRNet` whose neighbours are sampled along the optical flow, at the positions of the HR pixels."
     center_channels = slice(3) # the frame itself comes first
+    ranges = TSRNet.ranges | dict(phases=(0, 64), refinement=(0, 100))
     onnx_input = 'features' # the flow search is no network
     def __init__(self,
         frames_back=1, # frames before the one that is enlarged
