@@ -1000,12 +1000,13 @@ def load_batches(
     watch=lambda done, total: None, # as in `warm_cache`
     align=None, # `SRModel.align`, or None: the windows themselves
     flow_search=None, # as in `SRModel`; `align` then also takes motion, found once for each pair of frames and cached
+    order=None, # iterable of the items; None: each once, at random
     multiprocessing_context=None # how workers are started: 'fork', 'spawn' or 'forkserver'; None: the platform's default
 ): # iterable of (x, hr): x is uint8 (B, T, h, w, 3), or with `align` float (B, C', h, w); hr is uint8 (B, H, W, 3)
     "The batches of an epoch, the same for any number of workers, in the same number and size for each process."
     data.epoch, data.flow_search = epoch, flow_search
     warm_cache(data, max_open_segments(data), watch=watch)
-    items = epoch_order(data, max_open_segments(data))
+    items = epoch_order(data, max_open_segments(data)) if order is None else order
     batches = batch_by_video(items, size, lambda i: data.locate(i)[1], lambda v: None if data.patch else data.sizes[v].lr)
     mine = (_share_of(batch, *share) for batch in islice(batches, skip, None))
     method = multiprocessing.get_context(multiprocessing_context).get_start_method() if workers else None

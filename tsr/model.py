@@ -352,7 +352,8 @@ def as_sr_model(
 def _factory(name): # in `MODELS`
     "Its class or function, and the parameters of that."
     make = MODELS[name]
-    if isinstance(make, _CopyOf) or isinstance(make, type) and not issubclass(make, SRModel): make = partial(PlainModel, name)
+    plain = isinstance(make, type) and not hasattr(make, 'reconstruct')
+    if plain or isinstance(make, _CopyOf): make = partial(PlainModel, name)
     return make, inspect.signature(make).parameters
 
 def model_parameters(

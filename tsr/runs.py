@@ -26,7 +26,6 @@ from torch.nn.functional import avg_pool2d
 from tqdm.auto import tqdm
 
 from .core import TSRError, atomic_write, first_line, run_lock, write_json, write_table
-from .dataset import manifest
 from .losses import psnr
 from .model import Interpolation
 from .resample import center_crop, to_bytes
@@ -163,7 +162,7 @@ class RunLog(Callback):
         write_json(trainer.out/'config.json', asdict(trainer.config))
         file = trainer.out/'manifest.json'
         if not (trainer.resumed and file.exists()): # it says what the run began with
-            write_json(file, manifest(train=trainer.split.train, validation=trainer.split.validation))
+            write_json(file, trainer.split.manifest())
         if trainer.history: self.after_epoch(trainer) # a crash may have come before it
 
     def after_epoch(self, trainer): write_table(trainer.out/'metrics.csv', trainer.history)
