@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from click.core import ParameterSource
 
 from .core import TSRError
 from .data import find_videos, read_pairs
@@ -96,7 +97,10 @@ def _format_scores(
 def _upscale_sample(model, device, precision, **options):
     "What `tsr upscale` does without arguments."
     folder = Path('tsr_sample')
-    folder.mkdir(exist_ok=True)
+    try: folder.mkdir(exist_ok=True)
+    except OSError as e:
+        raise TSRError(f'{folder.absolute()}: the folder for the sample clip cannot be made ({e.strerror}); '
+                       'change to a folder that can be written, or name a video') from None
     hr, lr, sr = (folder/f'sample_{name}.mp4' for name in ('720p', '360p', '720p_tsr'))
     typer.echo(f'No video given: rendering the sample scene {TEST_SCENES[0]!r}, whose ground truth is known ...')
     make_sample(TEST_SCENES[0], hr)
@@ -265,7 +269,7 @@ def _config_options(): # list of `inspect.Parameter`
     "A command-line option for each field of `TrainConfig`."
     options, defaults = [], asdict(TrainConfig())
     for f in fields(TrainConfig):
-        kind = dict if isinstance(defaults[f.name], dict) else f.type
+        kind = dict if isinstance(defaults[f.name], dict) else str if f.type == float | str else f.type
         extra = dict(parser=json.loads, metavar='JSON', show_default=False) if kind is dict else {}
         note = typer.Option(help=f.metadata['help'], **extra)
         default = None if kind is dict else defaults[f.name]
@@ -274,33 +278,51 @@ def _config_options(): # list of `inspect.Parameter`
         options.append(parameter)
     return options
 
+def _train_config(ctx, file, options): # `TrainConfig`
+    "The options of a file, and those that were typed."
+    options = {k: {} if v is None and k.endswith('_args') else v for k, v in options.items()}
+    if file is None: return TrainConfig(**options)
+    typed = {k: v for k, v in options.items() if ctx.get_parameter_source(k) == ParameterSource.COMMANDLINE}
+    if {'epochs', 'steps', 'minutes'} & set(typed): typed = dict(steps=None, minutes=None) | typed
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', 'options that are not given')
+        warnings.filterwarnings('error', 'options that this version')
+        try: return TrainConfig.load(file, **typed)
+        except UserWarning as e: raise TSRError(f'{file}: {e}') from None
+
 def train(
-    videos: Annotated[list[Path], typer.Argument(help='Videos or folders to train on.')],
+    ctx: typer.Context,
+    videos: Annotated[list[Path] | None, typer.Argument(show_default=False, help='Videos or folders to train on.')] = None,
     out: Annotated[Path, typer.Option(help='Folder of the run.')] = Path('runs/latest'),
-    resume: Annotated[bool, typer.Option('--resume', help='Continue the run in that folder.')] = False,
+    resume: Annotated[bool, typer.Option('--resume',
+        help='Continue the run in that folder; with a greater length also one that is finished.')] = False,
+    config_file: Annotated[Path | None, typer.Option('--config', metavar='FILE', show_default=False,
+        help='Options from a .json or .yaml file, or from a checkpoint; what else is given here takes precedence.')] = None,
+    print_config: Annotated[bool, typer.Option('--print-config', help='Print all options as JSON, for --config, and end.')] = False,
+    dry_run: Annotated[bool, typer.Option('--dry-run',
+        help='Say what would be trained on, for how long and with how much disk, and end.')] = False,
     mlflow: Annotated[str | None, typer.Option(metavar='URI', show_default=False,
         help='Log the run to MLflow too, as sqlite:///mlflow.db.')] = None,
     plugin: _Plugin = None,
     **config
 ):
     "Train a model on videos. The folder of the run receives best.safetensors and last.safetensors."
-    config['model_args'] = config['model_args'] or {}
+    options = _train_config(ctx, config_file, config)
+    if print_config: return typer.echo(json.dumps(asdict(options), indent=1))
+    if not videos: raise TSRError('no videos given: name files or folders to train on')
     keep_freed_memory(training=True)
     callbacks: list = [Progress()]
     if mlflow:
         from tsr.tracking import MLflow  # only here: it takes a second to load
         callbacks.append(MLflow(mlflow))
-    trainer = MultiTrainer(_find_inputs(videos, read_tags=False), TrainConfig(**config), out, callbacks)
-    history = trainer.train(resume)
+    trainer = MultiTrainer(_find_inputs(videos, read_tags=False), options, out, callbacks)
+    if trainer.main and (dry_run or not resume): typer.echo(f'{trainer.plan()}')
+    if dry_run: return
+    trainer.train(resume)
     if not trainer.main: return
     if trainer.phase == 'stopped':
         typer.echo(f'stopped after step {trainer.step}; the same command with --resume continues')
         raise typer.Exit(130)
-    if len(history):
-        last = history.iloc[-1]
-        typer.echo(f'{len(history)} epochs, {last.step:.0f} steps, {last.minutes:.1f} min: '
-                   f'{last.psnr:.2f} dB, {last.gain_psnr:+.2f} dB over bicubic on what was held out of the training')
-        typer.echo(f'best: {out/"best.safetensors"}\nlast: {out/"last.safetensors"}')
 
 _signature = inspect.signature(train)
 _own = [p for p in _signature.parameters.values() if p.kind is not p.VAR_KEYWORD]

@@ -7,7 +7,7 @@ __all__ = ['SEGMENT', 'FLAT', 'MOTION_MARGIN', 'VideoSource', 'probe_source', 'p
            'scene_cuts', 'FrameSizes', 'FrameFile', 'FlowFile', 'DamagedSegment', 'disk_usage', 'SegmentCache',
            'SegmentStore', 'parse_downscales', 'scene_window', 'random_patch', 'pack_rgb', 'unpack_rgb', 'Symmetry',
            'augment', 'SegmentIndex', 'MultiVideoDataset', 'segment_order', 'warm_cache', 'epoch_order',
-           'batch_by_video', 'max_open_segments', 'count_batches', 'load_batches']
+           'batch_by_video', 'max_open_segments', 'count_batches', 'try_batch', 'load_batches']
 
 # %% ../nbs/24_dataset.ipynb #8d276e74
 import ast
@@ -1043,6 +1043,24 @@ def count_batches(
     return sum(max(1, n // size) for n in totals.values() if n)
 
 # %% ../nbs/24_dataset.ipynb #24c0de13
+def try_batch(
+    data, # `MultiVideoDataset`
+    size, # examples
+    align=None, flow_search=None # as in `load_batches`
+): # x and hr; seconds to decode a frame, and to prepare a batch
+    "One batch of one segment, to see how long it takes. Almost nothing is decoded for it."
+    data.flow_search, s = flow_search, segment_order(data)[0]
+    reader = _AlignedBatches(data, _align_on_cpu(align)) if align else data
+    n, stop = (int(k) * data.patches_per_window for k in (np.diff(data.index.segments[s, 1:])[0], data.index.ends[s]))
+    times, items = [time.monotonic()], [stop - 1 - k % n for k in range(size)]
+    data.open(s)
+    for _ in range(2): # the first one finds the motion
+        times.append(time.monotonic())
+        batch = reader.__getitems__(items)
+    opened, first, second = np.diff([*times, time.monotonic()])
+    begin, end = data.index.span(s)
+    return batch, float(opened + max(first - second, 0)) / (end - begin), float(second)
+
 def _share_of(
     batch, # list
     rank, ranks # this process, and how many share each batch

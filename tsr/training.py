@@ -7,7 +7,7 @@ __all__ = ['SCHEDULES', 'PRECISIONS', 'option', 'range_text', 'is_instance_of', 
            'split_videos', 'Split', 'ExampleSplit', 'scheduled_learning_rate', 'average_weights', 'Validator',
            'LearningRate', 'ClipGradients', 'UpdateAverage', 'Metrics', 'run_name', 'StopOnDivergence',
            'StopOnInterrupt', 'Budget', 'make_accelerator', 'build_model', 'build_loss', 'build_optimizer',
-           'git_commit', 'lengths', 'Checkpoints', 'as_float', 'MultiTrainer']
+           'git_commit', 'lengths', 'Checkpoints', 'as_float', 'TrainingPlan', 'MultiTrainer']
 
 # %% ../nbs/04_training.ipynb #83183867
 import json
@@ -40,7 +40,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from .core import Registry, TSRError, did_you_mean, first_line, is_disk_full, run_lock
 from .data import evenly_spaced, hr_size
-from .dataset import MultiVideoDataset, count_batches, load_batches, manifest, parse_downscales, probe_videos
+from .dataset import MultiVideoDataset, count_batches, load_batches, manifest, parse_downscales, probe_videos, try_batch
 from .inference import pick_device
 from .losses import LOSSES, METRICS, psnr, score_frame, ssim
 from .model import (MODELS, WEIGHTS, Interpolation, adapt_frames, as_sr_model, bundled_models, create_model, load_model,
@@ -231,19 +231,29 @@ class TrainConfig(Options):
 
     @classmethod
     def load(cls,
-        source # dict of options, or the path of a config.json or of a checkpoint
+        source, # dict of options, or the path of a .json or .yaml file or of a checkpoint
+        **changes # options that replace saved ones
     ): # `TrainConfig`
         "A saved configuration. A warning names the options that it lacks (they get their defaults) and unknown ones."
-        return cls(**_known_options(cls, source if isinstance(source, dict) else _saved_options(Path(source))))
+        saved = source if isinstance(source, dict) else _saved_options(Path(source))
+        return cls(**_known_options(cls, saved) | changes)
 
 # %% ../nbs/04_training.ipynb #0971a004
 def _saved_options(path): # dict
-    "The options in a config.json or in the header of a checkpoint."
+    "The options in a file or in the header of a checkpoint."
     try:
-        saved = model_info(path)['provenance'].get('config') if path.suffix == '.safetensors' else json.loads(path.read_text())
+        if path.suffix == '.safetensors': saved = model_info(path)['provenance'].get('config')
+        elif path.suffix in ('.yaml', '.yml'): saved = _read_yaml(path.read_text())
+        else: saved = json.loads(path.read_text())
     except (OSError, ValueError) as e: raise TSRError(f'{path}: not a saved configuration ({e})') from None
     if not isinstance(saved, dict): raise TSRError(f'{path}: holds no configuration of a training')
     return saved
+
+def _read_yaml(text):
+    "YAML, by a package that accelerate brings along."
+    import yaml
+    try: return yaml.safe_load(text)
+    except yaml.YAMLError as e: raise ValueError(first_line(e)) from None
 
 def _known_options(cls, saved): # dict
     "The options that this version knows; warnings name the others, and those that are missing."
@@ -793,6 +803,78 @@ def _warn_of_idle(model):
         warnings.warn(f'{type(model).__name__}: nothing trains {", ".join(idle)}; what `align` does is not learned, '
                       'layers belong into `reconstruct`')
 
+# %% ../nbs/04_training.ipynb #a1e898b4
+class TrainingPlan:
+    "What a training will do: numbers as attributes, and a text."
+    def __init__(self,
+        trainer # `MultiTrainer` whose data sets are made
+    ):
+        c, net, first = trainer.config, trainer.accelerator.unwrap_model(trainer.net), trainer.data[0]
+        self.config, self.out, self.groups = c, trainer.out, len(trainer.data)
+        self.steps_per_epoch = max(map(trainer.count, trainer.data))
+        self.steps = trainer.total_steps
+        self.weights = sum(p.numel() for p in net.parameters())
+        self.model = (f'{type(net).__name__} of {self.weights:,} weights, {net.frames_back} frame(s) before and '
+                      f'{net.frames_forward} after, on {trainer.accelerator.device}')
+        own = isinstance(first, ExampleDataset)
+        size, parts = c.batch_size // trainer.processes, (trainer.data, [trainer.validator.data])
+        self.train, self.validation = (f'{len(p[0])} examples' if own else _describe(p) for p in parts)
+        self.disk, self.cap, self.free = (0, 0., 0) if own else _disk(trainer.data, net)
+        align = None if net.stacks_frames else net.align
+        batch = next(iter(load_examples(first, size, first.order(0)[:size], align=align))) if own else None
+        decode, prepare = 0., 0.
+        if batch is None: batch, decode, prepare = try_batch(first, size, align, net.flow_search)
+        self.step_seconds, self.prepare_seconds = _time_step(trainer, net, *batch), prepare
+        cpu = trainer.accelerator.device.type == 'cpu' # its cores are shared
+        self.pace = self.step_seconds + prepare if cpu else max(self.step_seconds, prepare / max(c.workers, 1))
+        frames = 0 if own else sum(len(data.index) for data in trainer.data)
+        self.decode_seconds = decode * frames / min(4, os.cpu_count() or 1)
+        self.seconds = 60 * c.minutes if c.minutes else self.steps * self.pace + self.decode_seconds
+
+    def __str__(self):
+        c, words = self.config, lambda s: f'{s / 3600:.1f} h' if s > 5400 else f'{s / 60:.1f} min' if s > 90 else f'{s:.0f} s'
+        length = f'{c.minutes:g} minutes, about {60 * c.minutes / self.pace:,.0f}' if c.minutes else f'{self.steps:,}'
+        decoding = f', {words(self.decode_seconds)} for decoding' * (self.decode_seconds > 1)
+        lines = [('train on', self.train), ('validate on', f'{self.validation}; {c.validation_frames} frames are scored'),
+                 ('model', self.model), ('length', f'{length} steps; {self.steps_per_epoch:,} in an epoch'),
+                 ('time', f'about {words(self.seconds)}: {self.pace:.2g} s for each step{decoding}')]
+        if self.disk:
+            left = '' if self.disk < self.cap else '; what does not fit is decoded again in each epoch'
+            lines += [('disk', f'{self.disk / 1e9:.2g} GB of decoded frames; the cache takes up to {self.cap / 1e9:g} GB, '
+                               f'{self.free / 1e9:.0f} GB are free{left}')]
+        lines += [('folder', f'{self.out}: about {self.weights * 4 * (c.keep + 11) / 1e6:.1f} MB')]
+        return '\n'.join(f'{name:12} {text}' for name, text in lines)
+
+def _describe(parts): # list of `MultiVideoDataset` -> text
+    sizes = sorted({(size.hr, size.lr) for data in parts for size in data.sizes})
+    shown = ' to '.join(dict.fromkeys('{}x{}'.format(*hr) for hr, _ in (sizes[0], sizes[-1])))
+    low = ' to '.join(dict.fromkeys('{}x{}'.format(*lr) for _, lr in (sizes[0], sizes[-1])))
+    frames = sum(len(data.index) for data in parts)
+    return f'{sum(len(data.sources) for data in parts)} video(s), {frames:,} frames of {shown}, made small to {low}'
+
+def _disk(parts, net): # bytes that the decoded frames take, the cap of the cache, bytes that are free
+    need = 0
+    for data in parts:
+        spans = [(v, *data.index.span(s)) for s, v in enumerate(data.index.segments[:, 0])]
+        per_frame = [size.frame_bytes(len(data.downscales), net.flow_search is not None) for size in data.sizes]
+        need += sum(per_frame[v] * (stop - start) for v, start, stop in spans)
+    cache = parts[0].store.cache
+    return need, cache.cap, shutil.disk_usage(cache.root).free
+
+def _time_step(trainer, net, x, hr): # seconds
+    "One step of a batch, which changes nothing."
+    state = {k: v.clone() for k, v in net.state_dict().items()}
+    x, hr = (as_float(t.to(trainer.accelerator.device)) for t in (x, hr))
+    with torch.random.fork_rng():
+        for _ in range(2): # the first one allocates
+            start = time.monotonic()
+            sr = net(x)
+            trainer.criterion(sr, center_crop(hr, sr.shape[-2:])).sum().backward()
+            if x.is_cuda: torch.cuda.synchronize()
+    trainer.optimizer.zero_grad()
+    net.load_state_dict(state)
+    return time.monotonic() - start
+
 # %% ../nbs/04_training.ipynb #03978860
 def _with_model(config, model, data): # `TrainConfig`, and the model where it is given as an object
     "The configuration with the model, scale and frames that are given in other ways."
@@ -934,6 +1016,11 @@ class MultiTrainer:
         if any(longer.values()) or self.started and not resume and self.finished: self.lengthen(**longer)
         self.started = True
 
+    def plan(self): # `TrainingPlan`, which prints as a text
+        "What will be trained on, how long it will take, how much disk it needs."
+        self._make_datasets()
+        return TrainingPlan(self)
+
     def train_epoch(self):
         "Train on every window of the group, validate, save."
         if not self.batch: self.group = self.budget.group(self.epoch, self.step, self.elapsed) # kept when an epoch is resumed
@@ -1039,12 +1126,15 @@ class MultiTrainer:
         for part in self.out.rglob('*.part'): part.unlink(missing_ok=True) # of a process that was killed
 
     def _load_datasets(self):
+        self._make_datasets()
+        self.clock, self.start = time.monotonic() - self.elapsed, (self.progress, self.elapsed)
+        torch.manual_seed(self.config.seed + self.step) # for models that draw random numbers in training
+
+    def _make_datasets(self):
         c = self.config
         options: dict = dict(patch=c.patch, patches_per_window=c.patches_per_window, augment=c.augment, strides=tuple(map(int, c.strides.split('+'))))
         with self.accelerator.main_process_first(): # the first one looks into the videos, the others find it done
             self.data = [self.dataset(videos, self.split.train_part, **options) for videos in self.groups]
-        self.clock, self.start = time.monotonic() - self.elapsed, (self.progress, self.elapsed)
-        torch.manual_seed(c.seed + self.step) # for models that draw random numbers in training
 
     @property
     def total_steps(self): # int; None: not known
