@@ -29,7 +29,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from click.core import ParameterSource
 
 from .core import TSRError
 from .data import find_videos, read_pairs
@@ -282,7 +281,7 @@ def _train_config(ctx, file, options): # `TrainConfig`
     "The options of a file, and those that were typed."
     options = {k: {} if v is None and k.endswith('_args') else v for k, v in options.items()}
     if file is None: return TrainConfig(**options)
-    typed = {k: v for k, v in options.items() if ctx.get_parameter_source(k) == ParameterSource.COMMANDLINE}
+    typed = {k: v for k, v in options.items() if (source := ctx.get_parameter_source(k)) and source.name == 'COMMANDLINE'}
     if {'epochs', 'steps', 'minutes'} & set(typed): typed = dict(steps=None, minutes=None) | typed
     with warnings.catch_warnings():
         warnings.filterwarnings('ignore', 'options that are not given')
