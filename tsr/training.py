@@ -748,7 +748,8 @@ class Checkpoints(Callback):
         with warnings.catch_warnings():
             warnings.simplefilter('ignore') # an older tsr had fewer options
             before = TrainConfig.load(scalars['config'])
-        changed = [k for k, v in asdict(trainer.config).items() if k not in self.free and getattr(before, k) != v]
+        now, then = (asdict(trainer.with_frames(c)) for c in (trainer.config, before))
+        changed = [k for k, v in now.items() if k not in self.free and then[k] != v]
         if changed:
             raise TSRError(f'{self.folder}: was trained with another {", ".join(changed)}; resume it with the configuration in '
                            'its config.json')
@@ -778,7 +779,7 @@ class Checkpoints(Callback):
             return
         done = scalars['epoch'], scalars['step'], scalars['elapsed']
         if Budget(before, len(trainer.groups), trainer.begun).progress(*done) >= 1: trainer.begun = done
-        trainer.name = run_name(trainer.config, len(trainer.trained_on))
+        trainer.name = trainer.full_name
 
 # %% ../nbs/04_training.ipynb #0971d001
 def _explained(error, trainer): # the error, or a `TSRError` that says what to do
@@ -923,7 +924,6 @@ class MultiTrainer:
         if self.config.batch_size % self.processes:
             raise TSRError(f'batch_size={self.config.batch_size}: must be a multiple of the {self.processes} processes that share it')
         net = net or build_model(self.config)
-        self.config = replace(self.config, frames_back=net.frames_back, frames_forward=net.frames_forward)
         self.net = net.to(self.accelerator.device, memory_format=torch.channels_last)
         self.average = average_weights(self.net, self.config.ema)
         self.optimizer = build_optimizer(self.config, self.net.parameters())
@@ -934,7 +934,7 @@ class MultiTrainer:
         self.use_split(split)
         before = getattr(net, 'provenance', {}).get('trained_on', [])
         self.trained_on = list(dict.fromkeys([*before, *(source.path.name for source in split.train)]))
-        self.name, self.git_commit = run_name(self.config, len(self.trained_on)), git_commit()
+        self.name, self.git_commit = self.full_name, git_commit()
         self.epoch = self.step = self.batch = self.batches = self.group = 0
         self.elapsed, self.best, self.learning_rate, self.examples_per_second = 0., -math.inf, 0., 0.
         self.metrics, self.fresh, self.row, self.history, self.sums, self.improved = {}, False, {}, [], {}, False
@@ -969,7 +969,7 @@ class MultiTrainer:
         self.config = replace(c, **dict(steps=None, minutes=None) | {unit: done + n})
         self.begun = self.epoch, self.step, self.elapsed
         self._set_budget()
-        self.name = run_name(self.config, len(self.trained_on))
+        self.name = self.full_name
 
     def dataset(self, videos, part, **training): # `MultiVideoDataset`, or the `ExampleDataset` that is given
         "Windows of these videos as the model takes them."
@@ -1135,6 +1135,16 @@ class MultiTrainer:
         options: dict = dict(patch=c.patch, patches_per_window=c.patches_per_window, augment=c.augment, strides=tuple(map(int, c.strides.split('+'))))
         with self.accelerator.main_process_first(): # the first one looks into the videos, the others find it done
             self.data = [self.dataset(videos, self.split.train_part, **options) for videos in self.groups]
+
+    def with_frames(self, config): # `TrainConfig`
+        "A configuration that names the frames of the model where it leaves them to it."
+        net = self.accelerator.unwrap_model(self.net)
+        frames = {k: getattr(net, k) for k in ('frames_back', 'frames_forward')}
+        return replace(config, **{k: n for k, n in frames.items() if getattr(config, k) is None})
+
+    @property
+    def full_name(self): # str
+        return run_name(self.with_frames(self.config), len(self.trained_on))
 
     @property
     def total_steps(self): # int; None: not known
