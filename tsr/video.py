@@ -29,10 +29,12 @@ from .core import TSRError, atomic_write, first_line
 from .pictures import check_sequence, is_animated_webp, is_sequence, open_sequence, open_webp, sequence_output
 from .pixels import INTERLACED_HEIGHTS, MATRICES, Pixels, ToArray, ToneMap, colour_of, geometry, scan_order
 from .pixels import deinterlace as whole_frames
+from .timeline import Damage, Demuxer, Repair, check_end, plausible_rate
 
 # %% ../nbs/21_video.ipynb #784cd9af
 # PyAV before 19 refuses tags that are not UTF-8 unless told otherwise; since 19 it accepts them, without this argument.
 _TAGS = {} if int(av.__version__.split('.')[0]) >= 19 else dict(metadata_errors='surrogateescape')
+_OPEN = dict(options=dict(protocol_whitelist='file'), **_TAGS)
 
 def _ratio(x):
     "A rate, time base or pixel aspect as a `Fraction`; None where the file does not say (0/1 since PyAV 19)."
@@ -58,7 +60,7 @@ def _open(path, fps=None):
     if _is_text(path): # FFmpeg would follow what a playlist names, files and addresses
         raise TSRError(f'{path}: is text, such as a playlist or subtitles, and not a video; give the video file itself')
     if is_animated_webp(path): return open_webp(path)
-    try: container = av.open(os.path.abspath(path), options=dict(protocol_whitelist='file'), **_TAGS)
+    try: container = av.open(os.path.abspath(path), **_OPEN)
     except (av.FFmpegError, OSError, ValueError) as e:
         raise TSRError(f'{path}: is not a video, or is cut short ({first_line(e)}); see whether it plays, or copy it again') from None
     container.flags &= ~Flags.gen_pts.value  # times that FFmpeg invents are wrong where frames are reordered (H.264 in AVI)
@@ -88,11 +90,27 @@ class Frame(NamedTuple):
     image: np.ndarray  # (H, W, 3) RGB, or (H, W, 4) with alpha; uint8, or uint16 for more than 8 bits
     time: Fraction     # seconds since the start of the file, exact
 
+def _untimed(container, stream):
+    "Matroska has no times below 0: (number of frames in front of the first that has one, the time of that one, seconds)."
+    count, times = 0, []
+    if 'matroska' not in container.format.name: return count, None
+    with av.open(container.name, **_OPEN) as other:
+        for packet in other.demux(other.streams[stream.index]):
+            if packet.pts is None: count += packet.size > 0
+            else: times.append(packet.pts)
+            if times and (not count or len(times) > 32): break # by then, frames are in order
+    return (count, min(times) * _ratio(stream.time_base)) if count and times else (0, None)
+
+def _rate(stream, times=()):
+    "Frames per second by what a stream declares, or by the times (seconds) of its first frames where that cannot be."
+    return plausible_rate([_ratio(r) for r in (stream.average_rate, stream.guessed_rate)], times)
+
 def _origin(container, video):
     "The time on the file's clock that counts as 0: its 0, or the first picture or sound where the clock starts elsewhere."
     def start(stream): return (stream.start_time or 0) * _ratio(stream.time_base)
     sound = [max(start(s), Fraction(0)) for s in container.streams.audio if s.start_time is not None]
-    first = min([start(video), *sound])
+    count, timed = _untimed(container, video)
+    first = min([timed - count / _rate(video) if count else start(video), *sound])
     return Fraction(0) if 0 <= first < 1 else first
 
 def _seconds(x):
@@ -100,30 +118,28 @@ def _seconds(x):
     return Fraction(x).limit_denominator(10**6) if isinstance(x, float) else Fraction(x)
 
 # %% ../nbs/21_video.ipynb #bf7ccdcd
-def _decode(container, stream, origin, path):
-    "Pairs (decoded frame, time), in the order in which they are shown."
-    tick, rate = _ratio(stream.time_base), _ratio(stream.guessed_rate) or Fraction(25)
-    time = decoded = None
+def _decode(container, stream, origin, damage):
+    "Pairs (decoded frame, time), in the order in which they are shown; what is missing is repeated and noted in `damage`."
+    damage.clear()
     decode = _decoder(stream)
-    patched, indexed = False, 'mp4' in container.format.name
-    for packet in container.demux(stream):
-        if packet.is_corrupt and indexed: continue  # the packet in which a file was cut
+    tick, rate, packets, repair = _ratio(stream.time_base), _rate(stream), Demuxer(container, stream), Repair(damage)
+    count, timed = _untimed(container, stream)
+    time, decoded = timed - (count + 1) / rate - origin if count else -1 / rate, None # that of the frame before
+    for packet in packets:
+        at = None if packet.pts is None else packet.pts * tick - origin
+        if packet.is_corrupt or packets.skipped: repair.suspect_from(at)
+        if packet.is_corrupt and packets.indexed: continue  # the packet in which a file was cut
         if packet.size: decoded = packet.dts
+        if packet.size and at is not None and not packet.is_discard: repair.expect(at)
         try: frames = decode(packet)
         except av.FFmpegError as e:
-            if time is None: continue  # a recording may begin between two key frames
-            raise TSRError(f'{path}: is damaged after {float(time):.2f} s ({first_line(e)}); '
-                           'copy it again, or take only the part before that') from None
+            repair.failed(at, first_line(e))
+            continue
         for frame in frames:
-            if frame.pts is not None: time = frame.pts * tick - origin
-            else: time = Fraction(0) if time is None else time + 1 / rate
-            if frame.is_corrupt and not patched:
-                patched = True
-                warnings.warn(f'{path}: is damaged at {float(time):.2f} s, the decoder patched it')
-            yield frame, time
-    if time is not None and indexed and decoded < stream.index_entries[-1].timestamp:
-        raise TSRError(f'{path}: is cut short after {float(time):.2f} s; '
-                       'copy it again, or take only the part before that')
+            time = time + 1 / rate if frame.pts is None else frame.pts * tick - origin
+            yield from repair.pass_on(frame, time)
+    yield from repair.finish()
+    if repair.frame: check_end(packets, stream, rate, decoded, damage)
 
 # %% ../nbs/21_video.ipynb #d7b8f93a
 def _rewind(container, stream):
@@ -131,7 +147,7 @@ def _rewind(container, stream):
     try: container.seek(stream.start_time - av.time_base, stream=stream)
     except av.FFmpegError: container.seek(stream.start_time, stream=stream)
 
-def _decode_from(container, stream, origin, path, start):
+def _decode_from(container, stream, origin, path, start, damage):
     "Like `_decode`, but from a key frame that is shown at `start` or before."
     tick = _ratio(stream.time_base)
     # without times there is no seeking
@@ -140,13 +156,13 @@ def _decode_from(container, stream, origin, path, start):
     while at > head:
         try: container.seek(int((at + origin) / tick), stream=stream)
         except av.FFmpegError: break
-        frames = _decode(container, stream, origin, path)
+        frames = _decode(container, stream, origin, damage)
         first = next(frames, None)
         if first and first[0].pts is None: at = head
         elif first and first[1] <= start: return (yield from chain([first], frames))
         else: at, back = at - back, 2 * back
     if at < start: _rewind(container, stream)
-    frames = _decode(container, stream, origin, path)
+    frames = _decode(container, stream, origin, damage)
     if (first := next(frames, None)) is None:
         raise TSRError(f'{path}: no frame can be decoded; see whether it plays, or copy it again')
     yield from chain([first], frames)
@@ -165,6 +181,7 @@ def read_frames(
     field_rate=False, # of interlaced frames, make one of each field, at twice the rate
     tonemap=False,  # convert HDR to SDR
     fps=None,       # of numbered pictures; None: 25
+    strict=False,   # raise `TSRError` where the file is damaged; else the last good frame is repeated, with one warning at the end
 ):                  # iterator of `Frame`
     "The frames of a video with `start <= time < start + duration`, one at a time. Raises `TSRError` if it cannot be read."
     if matrix not in (None, *MATRICES):
@@ -176,13 +193,19 @@ def read_frames(
     start = _seconds(start)
     end = math.inf if duration is None else start + _seconds(duration)
     to_sdr = ToneMap() if tonemap else None
-    with _open(path, fps) as container:
+    with _open(path, fps) as container, _reporting(Damage(path, strict)) as damage:
         stream, to_array = _video_stream(container, path), ToArray(size, matrix, range, depth, alpha)
-        frames = _decode_from(container, stream, _origin(container, stream), path, start)
+        frames = _decode_from(container, stream, _origin(container, stream), path, start, damage)
         if deinterlace: frames = whole_frames(frames, deinterlace, field_rate)
         for frame, time in frames:
             if time >= end: return
             if time >= start or start <= 0: yield Frame(to_array(to_sdr(frame) if to_sdr else frame, stream), time)
+
+@contextmanager
+def _reporting(damage):
+    "What was found is said when the reading ends, wherever that is."
+    yield damage
+    damage.report()
 
 # %% ../nbs/21_video.ipynb #cc060a75
 def find_interlacing(
@@ -226,7 +249,7 @@ def _survey(container, stream, path, limit=None):
     "Read packets up to a limit: (first frame, packets shown, sorted times of the first of them, whether the end was reached)."
     first, n, seen, ended = None, 0, [], False
     decode = _decoder(stream)
-    for packet in container.demux(stream):
+    for packet in Demuxer(container, stream):
         if first is None:
             try: first = next(iter(decode(packet)), None)
             except av.FFmpegError: pass
@@ -258,8 +281,10 @@ def probe(
         stream = _video_stream(container, path)
         known = not count and (stream.duration or container.duration)
         frame, n, times, exact = _survey(container, stream, path, 256 if known else None)
-        fps, tick = _ratio(stream.average_rate) or _ratio(stream.guessed_rate) or Fraction(25), _ratio(stream.time_base)
+        tick = _ratio(stream.time_base)
+        fps = _rate(stream, [t * tick for t in times])
         duration = stream.duration * tick if stream.duration else Fraction(container.duration or 0, av.time_base) or n / fps
+        duration += _untimed(container, stream)[0] / fps
         if not exact and stream.frames and 'mp4' in container.format.name:
             n, exact = sum(not entry.is_discard for entry in stream.index_entries), True
         width, height, sar, rotation = geometry(stream, frame)
@@ -277,10 +302,12 @@ def frame_times(
     "When each frame is shown, without decoding."
     with _open(path) as container:
         stream = _video_stream(container, path)
-        origin, tick = _origin(container, stream), _ratio(stream.time_base)
-        shown = [p.pts for p in container.demux(stream) if p.size and not p.is_discard]
-        if None in shown: return [i / (_ratio(stream.guessed_rate) or Fraction(25)) for i in range(len(shown))]
-        return [pts * tick - origin for pts in sorted(shown)]
+        origin, tick, rate = _origin(container, stream), _ratio(stream.time_base), _rate(stream)
+        shown = [p.pts for p in Demuxer(container, stream) if p.size and not p.is_discard]
+        count, timed = _untimed(container, stream)
+        if None in shown[count:] and not count: return [i / rate for i in range(len(shown))]
+        untimed = [timed - (count - i) / rate - origin for i in range(count)]
+        return untimed + [pts * tick - origin for pts in sorted(pts for pts in shown if pts is not None)]
 
 # %% ../nbs/21_video.ipynb #05828a57
 CONTAINERS = {'.mp4': 'mp4', '.m4v': 'mp4', '.mov': 'mov', '.mkv': 'matroska', '.webm': 'webm',
@@ -375,7 +402,7 @@ def _copied(src, copies, begin, end, lead):
     streams, last = [s for s in copies if s.type != 'attachment'], {}
     if not streams: return
     if begin > 1: src.seek(int((begin - 1) * av.time_base))
-    for packet in src.demux(streams):
+    for packet in Demuxer(src, *streams):
         tick, stream = _ratio(packet.time_base), copies[packet.stream]
         shift = round(begin / tick)
         if stream.disposition & Disposition.attached_pic and packet.size:
@@ -383,6 +410,7 @@ def _copied(src, copies, begin, end, lead):
         if packet.pts is None or packet.dts is None: continue
         warm_up = lead if stream.type == 'audio' else 0
         if not begin - warm_up <= packet.pts * tick < end: continue
+        if stream.type == 'audio' and packet.dts - shift <= last.get(stream, -math.inf): continue  # two recordings overlap
         packet.pts, packet.dts = packet.pts - shift, max(packet.dts - shift, last.get(stream, -math.inf) + 1)
         last[stream], packet.stream = packet.dts, stream
         yield packet
@@ -433,6 +461,17 @@ def _output(dst):
         raise TSRError(f'{dst}: cannot be written ({first_line(e)}); check the disk and the settings') from None
 
 # %% ../nbs/21_video.ipynb #734a6af0
+def _stay(path, time):
+    "Seconds for which the last frame of a video is shown, if that is the one at `time`; else None."
+    with _open(path) as container:
+        stream = _video_stream(container, path)
+        at, tick = time + _origin(container, stream), _ratio(stream.time_base)
+        try: container.seek(int(at / tick), stream=stream)
+        except av.FFmpegError: return None
+        times = [(p.pts * tick, (p.duration or 0) * tick) for p in Demuxer(container, stream) if p.size and p.pts is not None]
+    last, end = max((t for t, _ in times), default=0), max((t + stay for t, stay in times), default=0)
+    return end - last if end > last and abs(last - at) < Fraction(1, 500) else None
+
 def write_frames(
     dst,              # the file to write: a name with a suffix in `CONTAINERS`
     frames,           # iterable of `Frame`, or of arrays with `fps`: uint8 or uint16 (H, W, 3 or 4)
@@ -460,7 +499,7 @@ def write_frames(
     encoding = Encoding.plan(dst, head[0].image, codec, crf, preset, lossless, pixels)
     step = head[-1].time - head[0].time
     def add_stream(out, video):
-        rate = fps or (video and _ratio(video.average_rate)) or (1 / step if step > 0 else 25)
+        rate = fps or (_rate(video, [0, step]) if video else 1 / step if step > 0 else 25)
         clock = _time_base(_ratio(video.time_base) if video else Fraction(1, 90000), head)
         rate = Fraction(rate).limit_denominator(10**5)
         return add_video(out, encoding, rate, clock)
@@ -470,7 +509,8 @@ def write_frames(
         for frame in chain(head, frames):
             written += 1
             yield frame
-    def packets(stream): return encode(stream, counted(), encoding, dst)
+    def stay(time): return source and _stay(source, time + start)
+    def packets(stream): return encode(stream, counted(), encoding, dst, stay)
     with _output(dst) as (part, format):
         _write(part, format, add_stream, packets, source, start, duration, encoder, others)
     return written
