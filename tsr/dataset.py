@@ -78,7 +78,7 @@ class VideoSource:
         "Decode some frames, starting at the key frame before them."
         if is_photo(self.path): return islice(photo_frames(self.path, stop, size=size), start, stop)
         before = (self.times[start - 1] + self.times[start]) / 2 if start else 0
-        frames = read_frames(self.path, start=float(before), size=size)
+        frames = read_frames(self.path, start=float(before), size=size, strict=True)
         return (frame.image for frame in islice((f for f in frames if float(f.time) in self._listed), stop - start)) # not what fills a hole
 
     @cached_property
