@@ -370,7 +370,9 @@ def create_model(
     make, parameters = _factory(name)
     try: inspect.signature(make).bind(**args)
     except TypeError as e: raise TSRError(f'{name}: {e}; it takes {", ".join(parameters)}') from None
-    return make(**args)
+    try: return make(**args)
+    except (TypeError, ValueError, RuntimeError) as e: # layers check their arguments each in its own way
+        raise TSRError(f'{name}: cannot be built with {args} ({first_line(e)}); check the types of its arguments') from e
 
 def _registered_name(model):
     "Under which a model's class is found again."

@@ -42,7 +42,7 @@ from .core import Registry, TSRError, did_you_mean, first_line, is_disk_full, ru
 from .data import evenly_spaced, hr_size
 from .dataset import MultiVideoDataset, count_batches, load_batches, manifest, parse_downscales, probe_videos, try_batch
 from .inference import pick_device
-from .losses import LOSSES, METRICS, psnr, score_frame, ssim
+from .losses import LOSSES, METRICS, check_border, psnr, score_frame, ssim
 from .model import (MODELS, WEIGHTS, Interpolation, adapt_frames, as_sr_model, bundled_models, create_model, load_model,
                        model_info, model_parameters, save_model)
 from .optimizers import OPTIMIZERS
@@ -431,6 +431,7 @@ class Validator:
     ):
         self.data, self.criterion, self.device, self.share = data, criterion, device, share
         self.metrics = tuple(dict.fromkeys(('psnr', 'ssim', *metrics)))
+        for source, size in zip(getattr(data, 'sources', ()), getattr(data, 'sizes', ())): check_border(source.path, *size.hr)
         self.indices = evenly_spaced(len(data), frames)
         self.baselines = {'': Interpolation('bicubic', float(data.scale)).to(device)} # suffix of its column: model
         if data.scale == 2: self.baselines['_linear'] = load_model('linear').to(device)
