@@ -34,7 +34,7 @@ from .data import stream_windows
 from .model import TSRCNN, Interpolation, SRModel, load_model
 from .motion import Motion, frame_luma, pair_flow
 from .network import AlignedNet, TSRNet, pixel_shuffle
-from .resample import resize, to_bytes, to_float
+from .resample import resize, to_bytes, to_float, to_uint16
 from .video import Frame, probe, read_frames, write_frames
 
 # %% ../nbs/25_inference.ipynb #c0a70020
@@ -223,12 +223,14 @@ def tee_into(
         memory.append(x)
         yield x
 
+def _codes(x, dtype): return to_uint16(x) if dtype == np.uint16 else to_bytes(x)
+
 def side_by_side(
-    lr, # uint8 (h, w, 3)
-    sr # uint8 (H, W, 3)
-): # uint8 (H, 2W, 3)
+    lr, # uint8 or uint16 (h, w, 3), or with alpha (h, w, 4)
+    sr # like `lr`, (H, W, 3 or 4)
+): # like `sr`, (H, 2W, 3 or 4)
     "Bicubic interpolation of `lr` on the left, `sr` on the right."
-    return np.concatenate([to_bytes(resize(to_float(lr), sr.shape[:2], 'bicubic')), sr], 1)
+    return np.concatenate([_codes(resize(to_float(lr), sr.shape[:2], 'bicubic'), sr.dtype), sr], 1)
 
 # %% ../nbs/25_inference.ipynb #eb5d0002
 def tiles(
@@ -435,23 +437,27 @@ class Upscaler:
         return max(0, math.ceil(math.log(max(out[0] / width, out[1] / height)) / math.log(self.model.scale) - 1e-9))
 
     def frames(self,
-        frames, # iterable of uint8 (h, w, 3) RGB, all of one size
+        frames, # iterable of RGB frames of one size: uint8 (h, w, 3); or uint16, or (h, w, 4) with alpha
         scale=None, # ratio; None: the model's own
         size=None # exact (width, height) instead
-    ): # iterator of uint8 (H, W, 3) RGB, as many as came in
-        "Upscale a stream of frames in constant memory."
+    ): # iterator of frames of the same kind (H, W, 3 or 4), as many as came in
+        "Upscale a stream of frames in constant memory. Alpha is enlarged by bicubic interpolation."
         frames = iter(frames)
         first = next(frames, None)
         if first is None: return
         frames = _same_shape(first, frames)
-        height, width = next(frames).shape[:2]
+        (height, width, channels), deep = next(frames).shape, first.dtype == np.uint16
         out, fits = self.out_size(width, height, scale, size), False
-        stream = (to_float(f) for f in chain([first], frames))
+        frames, alphas = chain([first], frames), deque()
+        if channels == 4: frames = _split_alpha(frames, alphas)
+        stream = (to_float(f) for f in frames)
         for _ in range(self._passes(width, height, out)):
             large = tuple(int(n * self.model.scale) for n in (width, height))
-            stream = self.runner.stream(stream, width, height, fits := large == out)
+            stream = self.runner.stream(stream, width, height, fits := large == out and not deep)
             width, height = large
-        yield from (x.movedim(0, -1).numpy() for x in stream) if fits else (to_bytes(self._resize(x.to(self.device), out)) for x in stream)
+        results = ((x.movedim(0, -1).numpy() for x in stream) if fits else
+                   (_codes(self._resize(x.to(self.device), out), first.dtype) for x in stream))
+        yield from _join_alpha(results, alphas) if channels == 4 else results
 
     def _resize(self, x, out): # to exactly the size that was asked for
         if x.shape[-1] == out[0] and x.shape[-2] == out[1]: return x
@@ -464,7 +470,7 @@ class Upscaler:
         compare=False, # put bicubic at the left and the result at the right of each frame
         start=0, duration=None, # part of the video, seconds
         progress=True, # show a bar
-        **options # of `write_frames`: crf, preset, lossless
+        **options # of `write_frames`: crf, preset, lossless, codec
     ): # dict: frames, seconds, fps, width, height
         "Upscale a file; timing, sound and subtitles are kept."
         info = probe(src)
@@ -480,21 +486,33 @@ class Upscaler:
     def _video_frames(self, src, size, compare, start, duration): # iterator of `Frame`
         times, lr = deque(), deque()
         def images():
-            for frame in read_frames(src, start, duration):
+            for frame in read_frames(src, start, duration, depth=None, alpha=True):
                 times.append(frame.time)
                 yield frame.image
         source = tee_into(prefetch(images()), lr) if compare else prefetch(images())
         for image in self.frames(source, size=size):
             yield Frame(side_by_side(lr.popleft(), image) if compare else image, times.popleft())
 
+def _split_alpha(frames, alphas):
+    "The RGB of frames whose alpha is appended to `alphas`."
+    for f in frames:
+        alphas.append(f[..., 3:])
+        yield np.ascontiguousarray(f[..., :3])
+
+def _join_alpha(frames, alphas):
+    "RGBA frames; the alpha comes from `alphas`, of lower resolution."
+    for f in frames:
+        alpha = resize(to_float(alphas.popleft()), f.shape[:2], 'bicubic')
+        yield np.concatenate([f, _codes(alpha, f.dtype)], 2)
+
 def _same_shape(first, frames):
-    "The frames again; TSRError at one that is not like the first, or if that is no RGB frame of bytes."
-    if first.ndim != 3 or first.shape[2] != 3 or first.dtype != np.uint8:
-        raise TSRError(f'frames are {first.dtype} {first.shape}; give uint8 (height, width, 3), RGB. '
+    "The frames again; TSRError at one that is not like the first, or if that is no RGB frame of whole numbers."
+    if first.ndim != 3 or first.shape[2] not in (3, 4) or first.dtype not in (np.uint8, np.uint16):
+        raise TSRError(f'frames are {first.dtype} {first.shape}; give uint8 or uint16 (height, width, 3 or 4), RGB. '
                        'tsr.resample.to_bytes makes them from floats in [0, 1]')
     yield first
     for i, f in enumerate(frames, 1):
-        if f.shape != first.shape or f.dtype != np.uint8: raise TSRError(f'frame {i} is {f.dtype} {f.shape}, the first one was {first.dtype} {first.shape}')
+        if f.shape != first.shape or f.dtype != first.dtype: raise TSRError(f'frame {i} is {f.dtype} {f.shape}, the first one was {first.dtype} {first.shape}')
         yield f
 
 def _counted(items, bar):
