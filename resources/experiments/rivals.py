@@ -10,6 +10,7 @@ luma (Y of BT.601 in studio range) enlarges Y; its colours are those of bicubic 
 as soon as a clip is done, and skips what the file has; the same clip scored with other weights or settings is an error, not a second row.
 """
 import argparse
+import copy
 import hashlib
 import json
 import platform
@@ -239,8 +240,8 @@ def digest(model): # str
 
 def describe(model): # dict
     "Weights, parameters, multiply-adds for 360p (of the network alone, without the search for motion)."
-    layers = summary(model)
-    return dict(weights=digest(model), parameters=sum(p.numel() for p in model.parameters()), gmac=round(layers['multiply-adds'].sum() / 1e9, 2))
+    layers = summary(copy.deepcopy(model).to('meta') if isinstance(model, (Luma, IMDN)) else model) # on `meta`, nothing is computed
+    return dict(weights=digest(model), parameters=sum(p.numel() for p in model.parameters()), gmac=round(float(layers['multiply-adds'].sum()) / 1e9, 2))
 
 def ours(
     texts # list of what `load_model` takes, or NAME=FILE
