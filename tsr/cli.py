@@ -45,8 +45,15 @@ from .video import CONTAINERS, probe, write_frames
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help='Temporal super resolution: enlarges a video, using the frames before and after each frame.')
 
+def _show_warning(message, category, filename, lineno, file=None, line=None):
+    "What this package has to say without the line of code that says it; other warnings as ever."
+    own = issubclass(category, UserWarning) and Path(filename).parent == Path(__file__).parent
+    text = f'tsr: {message}\n' if own else warnings.formatwarning(message, category, filename, lineno, line)
+    (file or sys.stderr).write(text)
+
 def main():
-    "The console command: a mistake of the user is one line, not a traceback."
+    "The console command: a mistake of the user is one line, not a traceback, and so is a warning."
+    warnings.showwarning = _show_warning
     try: app()
     except TSRError as e: sys.exit(f'tsr: {e}')
     except KeyboardInterrupt: sys.exit(130)
@@ -211,13 +218,15 @@ def upscale(
     compare: Annotated[bool, typer.Option('--compare',
         help='Write bicubic and the result side by side.')] = False,
     existing: Annotated[_Existing, typer.Option(help='What to do if a result exists.')] = _Existing.stop,
+    strict: Annotated[bool, typer.Option('--strict',
+        help='Fail where a video is damaged; else the last good frame is repeated, and one line says so.')] = False,
     device: _Device = 'auto',
     precision: _Precision = 'auto',
     plugin: _Plugin = None,
 ):
     "Enlarge videos. Timing, sound, subtitles and metadata are kept."
     options = dict(scale=scale, size=_parse_size(size), crf=crf, preset=preset, lossless=lossless,
-                   start=start, duration=duration, compare=compare, encoder=_ENCODER)
+                   start=start, duration=duration, compare=compare, strict=strict, encoder=_ENCODER)
     keep_freed_memory()
     if not videos: return _upscale_sample(model, device, precision, **options)
     paths, upscaler = _find_inputs(videos), Upscaler(model, device, precision=precision)

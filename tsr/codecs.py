@@ -258,10 +258,10 @@ def _with_palettes(frames):
 
 def _opaque(image): return image.shape[2] < 4 or image[..., 3].min() == np.iinfo(image.dtype).max
 
-def _stored(stream, frames, encoding, path):
-    "Frames for the encoder, with times."
+def _stored(stream, frames, encoding, path, stay):
+    "Frames for the encoder, with times and durations."
     format = 'rgba' if stream.pix_fmt == 'pal8' else stream.pix_fmt
-    base, pixels, last, whole = stream.codec_context.time_base, encoding.quality.pixels, None, True
+    base, pixels, before, step, whole = stream.codec_context.time_base, encoding.quality.pixels, None, 0, True
     to_frame, tick = ToFrame(format, pixels.matrix), Fraction(base.numerator, base.denominator)
     for image, time in frames:
         if whole and not has_alpha(to_frame.format) and not _opaque(image):
@@ -271,19 +271,24 @@ def _stored(stream, frames, encoding, path):
         frame.color_primaries, frame.color_trc = pixels.primaries, pixels.transfer  # ProRes and PNG take them from here
         frame.time_base = tick
         frame.pts = round(time / tick)
-        if last is not None:
-            frame.pts = max(frame.pts, last + 1)  # an encoder takes no two frames at one time
-            frame.duration = frame.pts - last  # so the last frame stays as long as the one before
-        last = frame.pts
-        yield frame
+        if before is not None:
+            frame.pts = max(frame.pts, before.pts + 1)  # an encoder takes no two frames at one time
+            before.duration = step = frame.pts - before.pts
+            yield before
+        before = frame
+    if before is None: return
+    if seconds := stay(time): step = max(1, round(seconds / tick))
+    if step: before.duration = step
+    yield before
 
 def encode(
     stream, # from `add_video`
     frames, # iterable of (image, seconds)
     encoding, # `Encoding`
-    path='' # of the output, for messages
+    path='', # of the output, for messages
+    stay=lambda time: None # function: time of the last frame -> seconds for which it is shown; None: as long as the one before
 ): # iterator of packets
     "Encode frames."
-    stored = _stored(stream, frames, encoding, path)
+    stored = _stored(stream, frames, encoding, path, stay)
     for frame in _with_palettes(stored) if stream.pix_fmt == 'pal8' else stored: yield from stream.encode(frame)
     yield from stream.encode(None)

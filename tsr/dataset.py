@@ -78,7 +78,11 @@ class VideoSource:
         "Decode some frames, starting at the key frame before them."
         if is_photo(self.path): return islice(photo_frames(self.path, stop, size=size), start, stop)
         before = (self.times[start - 1] + self.times[start]) / 2 if start else 0
-        return (frame.image for frame in islice(read_frames(self.path, start=float(before), size=size), stop - start))
+        frames = read_frames(self.path, start=float(before), size=size)
+        return (frame.image for frame in islice((f for f in frames if float(f.time) in self._listed), stop - start)) # not what fills a hole
+
+    @cached_property
+    def _listed(self): return set(self.times.tolist()) # seconds
 
 # %% ../nbs/24_dataset.ipynb #24c0de02
 def _hash_code(

@@ -470,6 +470,7 @@ class Upscaler:
         compare=False, # put bicubic at the left and the result at the right of each frame
         start=0, duration=None, # part of the video, seconds
         progress=True, # show a bar
+        strict=False, # raise `TSRError` where the video is damaged; else the last good frame is repeated, with one warning
         **options # of `write_frames`: crf, preset, lossless, codec
     ): # dict: frames, seconds, fps, width, height
         "Upscale a file; timing, sound and subtitles are kept."
@@ -477,16 +478,16 @@ class Upscaler:
         size = self.out_size(info.width, info.height, scale, size)
         length = info.duration - start if duration is None else min(duration, info.duration - start)
         begun = time.perf_counter()
-        with closing(prefetch(self._video_frames(src, size, compare, start, duration))) as ready, \
+        with closing(prefetch(self._video_frames(src, size, compare, start, duration, strict))) as ready, \
              tqdm(total=round(length * info.fps), unit='frame', desc=Path(src).name, disable=not progress) as bar:
             count = write_frames(dst, _counted(ready, bar), source=src, start=start, duration=duration, **options)
         seconds = time.perf_counter() - begun
         return dict(frames=count, seconds=seconds, fps=count / seconds, width=size[0], height=size[1])
 
-    def _video_frames(self, src, size, compare, start, duration): # iterator of `Frame`
+    def _video_frames(self, src, size, compare, start, duration, strict): # iterator of `Frame`
         times, lr = deque(), deque()
         def images():
-            for frame in read_frames(src, start, duration, depth=None, alpha=True):
+            for frame in read_frames(src, start, duration, depth=None, alpha=True, strict=strict):
                 times.append(frame.time)
                 yield frame.image
         source = tee_into(prefetch(images()), lr) if compare else prefetch(images())

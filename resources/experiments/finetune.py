@@ -1,8 +1,7 @@
-"""Train the released networks to their end: `python resources/experiments/finetune.py NAME FOLDER... --run RUN [--minutes 120]`
+"""Train the released networks to their end: `python resources/experiments/finetune.py NAME FOLDER... --run RUN [--steps 10000]`
 
-NAME is one of `RECIPES`, FOLDER holds the clips and photographs, RUN is the folder of the training, which is resumed if it exists. A training begins with
-weights that a GPU left in resources/results/gpu/weights, without the inputs that the released network does not have. The clips in `VALIDATION` are not
-trained on: `python resources/experiments/finetune.py score FOLDER --models FILE...` prints what models gain on them over bicubic, in luma.
+NAME is one of `RECIPES`, FOLDER holds the clips and photographs, RUN is the folder of the training, which is resumed if it exists. Most trainings begin
+with weights that a GPU left in resources/results/gpu/weights. The clips in `VALIDATION` are not trained on: `python resources/experiments/finetune.py score FOLDER --models FILE...` prints what models gain on them over bicubic, in luma.
 """
 import argparse
 from pathlib import Path
@@ -15,21 +14,17 @@ from tsr.training import MultiTrainer, TrainConfig
 WEIGHTS = Path(__file__).parents[1]/'results'/'gpu'/'weights'
 VALIDATION = 'cups', 'dashcam_1', 'davis_horsejump-high', 'street_1', 'uav_car16' # as in gpu/frames.py
 REAL = 'area:3+bicubic:3+area,h264:4+bicubic,h264:2+mpeg4-4:1+mpeg4-8:1+area,noise-3:1+area,noise-3,h264-23:1+jpeg-70:1'
-# name: weights it begins with, the new network's arguments, its downscale
+LIGHT = dict(frames_back=1, frames_forward=1, features=12, blocks=1, phases=1, refinement=0)
+# name: weights it begins with (None: random ones), the arguments that are new, its downscale
 RECIPES = {
-    'default': ('default', dict(frames_back=2, frames_forward=2), REAL),
-    'default@area': ('default@area', dict(frames_back=2, frames_forward=2), 'area'),
-    'default@bicubic': ('default@bicubic', dict(frames_back=2, frames_forward=2), 'bicubic'),
-    'light': ('light', dict(refinement=0), REAL),
-    'light@area': ('light@area', {}, 'area'),
-    'light@bicubic': ('light@clean', {}, 'bicubic'),
+    'default': ('default', dict(refinement=0), REAL),
+    'default@area': ('default@area', dict(refinement=0), 'area'),
+    'default@bicubic': ('default@bicubic', dict(refinement=0), 'bicubic'),
+    'heavy': ('heavy@clean', {}, REAL),
+    'light': (None, LIGHT, REAL),
+    'light@area': (None, LIGHT, 'area'),
+    'light@bicubic': (None, LIGHT, 'bicubic'),
 }
-
-def inputs(net): # list of what each input channel of an `AlignedNet` is
-    "Names of the channels, which tell those of two networks apart."
-    offsets = [d for d in range(-net.frames_back, net.frames_forward + 1) if d]
-    planes = [('plane', d, k) for d in offsets for k in range(net.scale**2)]
-    return [('colour', k) for k in range(3)] + planes + [('phase', d, k) for d in offsets if abs(d) <= net.phases for k in range(2)]
 
 def begin(
     name, # in `RECIPES`
@@ -37,21 +32,20 @@ def begin(
 ):
     "The network that a training begins with."
     start, changes, _ = RECIPES[name]
+    if not start: return save_model(create_model('AlignedNet', **changes), path)
     old = load_model(WEIGHTS/f'{start}.safetensors')
-    new, state = create_model('AlignedNet', **old.args | changes), old.state_dict()
-    there = {channel: k for k, channel in enumerate(inputs(old))}
-    state['head.weight'] = state['head.weight'][:, [there[channel] for channel in inputs(new)]]
-    new.load_state_dict(state)
+    new = create_model('AlignedNet', **old.args | changes)
+    new.load_state_dict(old.state_dict())
     save_model(new, path, start=f'{start}.safetensors', **{k: old.provenance[k] for k in ('device', 'steps', 'trained_on')})
 
-def train(name, folder, run, minutes):
+def train(name, folder, run, steps):
     "Begin or resume."
     clips = [p for p in find_videos(folder) if p.stem not in VALIDATION]
     run.parent.mkdir(parents=True, exist_ok=True)
     begin(name, first := run.parent/f'{run.name}_start.safetensors')
     shape = load_model(first)
     config = TrainConfig(model=str(first), frames_back=shape.frames_back, frames_forward=shape.frames_forward, downscale=RECIPES[name][2], patch=64,
-                         patches_per_window=4, loss='CharbonnierY', learning_rate=1.5e-3, ema=.999, minutes=minutes, precision='bf16', validation=.05,
+                         patches_per_window=8, loss='CharbonnierY', learning_rate=1.5e-3, ema=.999, steps=steps, precision='bf16', validation=.05,
                          validation_frames=8, save_minutes=4, cache_gb=40, seed=1)
     MultiTrainer(clips, config, run).train(resume=(run/'config.json').exists())
 
@@ -67,10 +61,10 @@ def main():
     parser.add_argument('name', choices=[*RECIPES, 'score'])
     parser.add_argument('folder', nargs='+')
     parser.add_argument('--run', type=Path, default=Path('runs/finetune'))
-    parser.add_argument('--minutes', type=float, default=120.)
+    parser.add_argument('--steps', type=int, default=10_000)
     parser.add_argument('--models', nargs='*')
     args = parser.parse_args()
     if args.name == 'score': score(args.folder, args.models)
-    else: train(args.name, args.folder, args.run, args.minutes)
+    else: train(args.name, args.folder, args.run, args.steps)
 
 if __name__ == '__main__': main()

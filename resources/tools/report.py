@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NBS = ROOT/'nbs'
 config = configparser.ConfigParser()
 config.read(ROOT/'settings.ini')
+LONG = 15 # lines of code that a page shows unasked
 TST_FLAGS = set(config['DEFAULT']['tst_flags'].split())
 os.environ.setdefault('PYTHONWARNINGS', 'ignore')
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE') # or two processes on two cores spin against each other
@@ -171,13 +172,16 @@ def check(args):
 # html
 
 def readable(nb): # the notebook, changed
-    "What a reader sees: no hidden cells and no directives; code that goes into the package can be folded."
-    nb.cells = [c for c in nb.cells if not {'hide', 'default_exp'} & {d.split()[0] for d in directives(c) if d} and (c.cell_type != 'code' or code(c) or c.outputs)]
+    "What a reader sees: no directives; code can be folded, tests and long analyses are, until they are asked for."
+    nb.cells = [c for c in nb.cells if c.cell_type != 'code' or (code(c) or c.outputs) and not any(d.startswith('default_exp') for d in directives(c))]
     for cell in nb.cells:
         if cell.cell_type != 'code': continue
-        marks = directives(cell)
-        cell.metadata.tags = ['remove_input'] if 'echo: false' in marks else ['package'] if 'export' in marks else []
-        cell.source, cell.outputs = code(cell), [o for o in cell.outputs if not is_live(o)]
+        marks, lines = directives(cell), len(code(cell).splitlines())
+        hidden = {'hide', 'hide_input', 'echo: false'} & set(marks)
+        imports = all(re.match(r'(from|import) |\W|$', line) for line in code(cell).splitlines())
+        name = 'imports' if imports else 'in the package' if 'export' in marks else 'test' if 'hide' in marks else f'code, {lines} lines'
+        cell.metadata.fold = dict(name=name, open=not imports and ('export' in marks or not hidden and lines <= LONG))
+        cell.source, cell.outputs = code(cell), [] if 'hide' in marks else [o for o in cell.outputs if not is_live(o)]
     return nb
 
 def exporter():
@@ -186,7 +190,6 @@ def exporter():
     from latex2mathml.converter import convert
     from nbconvert.exporters.html import HTMLExporter
     from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-    from nbconvert.preprocessors import TagRemovePreprocessor
     class Renderer(IPythonRenderer):
         def block_math(self, body): return convert(body.strip(), display='block')
         def inline_math(self, body): return convert(body)
@@ -197,9 +200,17 @@ def exporter():
     class Exporter(HTMLExporter):
         @pass_context
         def markdown2html(self, context, source):
-            return MarkdownWithMath(Renderer(escape=False, embed_images=True, anchor_link_text='#', attachments=context.get('cell', {}).get('attachments', {}))).render(source)
-    return Exporter(preprocessors=[TagRemovePreprocessor(remove_input_tags={'remove_input'}, enabled=True)], template_name='classic', exclude_input_prompt=True, exclude_output_prompt=True, raw_template='''{%- extends 'classic/base.html.j2' -%}
-{% block input %}{% if 'package' in cell.metadata.get('tags', []) %}<details open><summary>in the package</summary>{{ super() }}</details>{% else %}{{ super() }}{% endif %}{% endblock input %}''')
+            attachments = context.get('cell', {}).get('attachments', {})
+            made = MarkdownWithMath(Renderer(escape=False, embed_images=True, anchor_link_text='#', attachments=attachments)).render(source)
+            return re.sub('<table>.*?</table>', r'<div class="table" tabindex="0">\g<0></div>', made, flags=re.S)
+    return Exporter(template_name='classic', exclude_input_prompt=True, exclude_output_prompt=True, raw_template='''{%- extends 'classic/base.html.j2' -%}
+{% block input %}{% set fold = cell.metadata.fold %}<details{{ ' open' if fold.open }}><summary>{{ fold.name }}</summary>{{ super() }}</details>{% endblock input %}
+{% block data_html %}<div class="table" tabindex="0">{{ super() }}</div>{% endblock data_html %}''')
+
+def parts(body): # html
+    "Links to the second-level headings of a page."
+    found = re.findall(r'<h2 id="([^"]+)">(.*?)<a ', body, re.S)
+    return ''.join(f'<a class="part" href="#{name}">{re.sub("<.*?>", "", text)}</a>' for name, text in found)
 
 def title(nb): return re.search(r'^# (.*)', nb.cells[0].source, re.M)[1]
 
@@ -232,12 +243,12 @@ def html(args):
     out.mkdir(parents=True, exist_ok=True)
     books = {path: readable(nbformat.read(path, as_version=4)) for path in paths}
     link = lambda path, text, mark='': f'<a href="{path.stem}.html"{mark}>{text}</a>'
-    skeleton, style = Path(__file__).with_name('page.html').read_text(), HtmlFormatter().get_style_defs('.highlight')
+    skeleton, style = Path(__file__).with_name('page.html').read_text(), lambda name: HtmlFormatter(style=name).get_style_defs('.highlight pre')
     for i, path in enumerate(paths):
-        navigation = '\n'.join(f'<h4>{name}</h4>' * bool(name) + '\n'.join(link(p, title(books[p]), ' class="here"' if p == path else '') for p in group) for name, group in sections())
         body, _ = made.from_notebook_node(books[path])
+        navigation = '\n'.join(f'<h4>{name}</h4>' * bool(name) + '\n'.join(link(p, title(books[p]), ' class="here"') + parts(body) if p == path else link(p, title(books[p])) for p in group) for name, group in sections())
         before, after = paths[i - 1:i], paths[i + 1:i + 2]
-        page = skeleton.format(title=title(books[path]), highlighting=style, navigation=navigation, body=relink(body, out),
+        page = skeleton.format(title=title(books[path]), highlighting=style('default'), dark_highlighting=style('github-dark'), navigation=navigation, body=relink(body, out),
                                before=''.join('&larr; ' + link(p, title(books[p])) for p in before), after=''.join(link(p, title(books[p])) + ' &rarr;' for p in after))
         (out/f'{path.stem}.html').write_text(page)
     if found := broken_links(out): raise SystemExit('links that lead nowhere:\n' + '\n'.join(found))
