@@ -205,7 +205,7 @@ def check(folder): # dict: name -> largest difference
     return found
 class Table:
     "Scores in a .csv file, a row for each clip, degradation and model, and in a .json file what the models are."
-    key = ['set', 'clip', 'downscale', 'model']
+    key = ['set', 'video', 'downscale', 'model']
     def __init__(self,
         path # of the .csv file, which may exist
     ):
@@ -221,7 +221,7 @@ class Table:
         found = self.rows[(self.rows[self.key] == [model[k] for k in self.key]).all(axis=1)]
         for column, value in how.items():
             if len(found) and str(found[column].iloc[0]) != str(value):
-                raise TSRError(f'{self.path}: {model["model"]} on {model["clip"]} has {column} {found[column].iloc[0]}, now it is {value}; write to another file')
+                raise TSRError(f'{self.path}: {model["model"]} on {model["video"]} has {column} {found[column].iloc[0]}, now it is {value}; write to another file')
         return len(found) > 0
 
     def add(self,
@@ -267,7 +267,7 @@ def score(
     for folder in map(Path, folders):
         for clip in find_videos(folder):
             for downscale in downscales:
-                at = dict(set=folder.name, clip=clip.stem, downscale=downscale)
+                at = dict(set=folder.name, video=clip.stem, downscale=downscale)
                 new = {name: m for name, m in models.items() if not table.has(at | dict(model=name), dict(weights=weights[name], every=every, precision=precision))}
                 if not new: continue
                 found = evaluate(new, clip, every, baselines=BESIDE, downscale=downscale, precision=precision, progress=False, extra=extra)
@@ -288,7 +288,7 @@ def enlarge_twice(
     for folder in map(Path, folders):
         for clip in find_videos(folder):
             for downscale in downscales:
-                at = dict(set=folder.name, clip=clip.stem, downscale=downscale)
+                at = dict(set=folder.name, video=clip.stem, downscale=downscale)
                 for name, model in models.items():
                     how = dict(weights=weights[name], precision=precision)
                     if table.has(at | dict(model=name), how): continue
@@ -319,16 +319,16 @@ def means(
     against=None # name of a model that the others are compared with
 ): # DataFrame: a row for each set of clips, degradation and model
     "Means over the clips of each set and of all, gain over bicubic in luma with its interval, and how often `against` wins."
-    out, everything = [], rows.assign(set='all') if rows.set.nunique() > 1 else rows[:0]
+    out, everything = [], rows.assign(video=rows.set + '/' + rows.video, set='all') if rows.set.nunique() > 1 else rows[:0]
     for (clips, downscale), part in pd.concat([rows, everything]).groupby(['set', 'downscale'], sort=False):
-        y = part.assign(clip=part.clip).pivot(index='clip', columns='model', values='psnr_y').astype(float)
+        y = part.pivot(index='video', columns='model', values='psnr_y').astype(float)
         times = part.groupby('model').relative_time.median() if 'relative_time' in part else pd.Series(dtype=float)
         for model, own in part.groupby('model', sort=False):
             gain = (y[model] - y.bicubic).dropna()
             low, high = interval(gain)
             row = dict(set=clips, downscale=downscale, model=model, clips=len(gain), psnr_y=own.psnr_y.mean(), gain_y=gain.mean(), low=low, high=high,
                        **{m: pd.to_numeric(own[m]).mean() for m in ('ssim_y', 'psnr', 'ssim', 'tpsnr_y', 'vmaf') if m in own})
-            if against in y:
+            if against in y and model != against:
                 ahead = (y[against] - y[model]).dropna()
                 low, high = interval(ahead)
                 row |= dict(ahead=ahead.mean(), ahead_low=low, ahead_high=high, won=f'{(ahead > 0).sum()}/{len(ahead)}')
@@ -344,10 +344,10 @@ def show(path, against):
     found = means(table.rows, table.facts, against)
     with atomic_write(table.path.with_name(f'{table.path.stem}_means.csv')) as part: found.to_csv(part, index=False, float_format='%.4f')
     print(found.drop(columns='set').to_string(index=False, float_format='{:.3f}'.format))
-    mark = {clip: clip + ('*' if clip.split('_')[0] in SHARED else '') for clip in table.rows.clip}
-    rows = table.rows.assign(clip=table.rows.clip.map(mark))
+    mark = {name: name + ('*' if name.split('_')[0] in SHARED else '') for name in table.rows.video}
+    rows = table.rows.assign(video=table.rows.video.map(mark))
     for downscale, part in rows.groupby('downscale', sort=False):
-        y = part.pivot(index=['set', 'clip'], columns='model', values='psnr_y').astype(float)
+        y = part.pivot(index=['set', 'video'], columns='model', values='psnr_y').astype(float)
         print(f'\n{downscale}: gain over bicubic (Y, dB); * the set of this clip is also one that our training clips are from')
         print(y.sub(y.bicubic, axis=0).drop(columns='bicubic').to_string(float_format='{:+.2f}'.format))
     print(f'\ncommits: {", ".join(table.rows.commit.unique())}; {table.facts.get("cpu", "")}; time: relative to {against or "bicubic"}, medians of frames scored side by side')
