@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PRECISIONS', 'MALLOPT', 'ToomCookConv', 'FusedTSRCNN', 'has_native_bfloat16', 'supports_bfloat16', 'FusedTSRNet',
            'optimize_for_inference', 'pick_device', 'tee_into', 'side_by_side', 'tiles', 'thread_pool', 'tune_malloc',
-           'ModelRunner', 'Upscaler']
+           'shrunk_size', 'shrunk', 'ModelRunner', 'Upscaler']
 
 # %% ../nbs/25_inference.ipynb #71683146
 import ctypes
@@ -276,6 +276,25 @@ def tune_malloc(
     mallopt = getattr(ctypes.CDLL(None), 'mallopt', None) if sys.platform == 'linux' else None
     for name, value in options.items() if mallopt else (): mallopt(MALLOPT[name], value)
 
+# %% ../nbs/25_inference.ipynb #0a42fb40
+def shrunk_size(
+    width, height, # of the source
+    shrink # height to which it is brought if it is larger; None: its own
+): # (width, height); a width that was computed is even
+    "The size of the frames that the model gets. Raises `TSRError` for a height below 2."
+    if shrink is not None and shrink < 2: raise TSRError(f'shrink={shrink}: give a height of at least 2 pixels')
+    if shrink is None or shrink >= height: return width, height
+    return max(2, 2 * round(width * shrink / height / 2)), shrink
+
+def shrunk(
+    frames, # iterable of uint8 or uint16 (h, w, 3 or 4)
+    shrink # as in `shrunk_size`
+): # iterator of frames of the same kind (h', w', 3 or 4)
+    "Frames, averaged down where they are larger than that."
+    for image in frames:
+        width, height = shrunk_size(image.shape[1], image.shape[0], shrink)
+        yield image if height == image.shape[0] else _codes(resize(to_float(image), (height, width), 'area'), image.dtype)
+
 # %% ../nbs/25_inference.ipynb #7755ab35
 class _Moving(NamedTuple):
     "A frame of a stream, with what is known about its motion."
@@ -467,6 +486,7 @@ class Upscaler:
         src, # path of a video
         dst, # path of the result; appears only when it is complete
         scale=None, size=None, # as in `frames`
+        shrink=None, # height to which a larger video is first averaged down; None: its own
         compare=False, # put bicubic at the left and the result at the right of each frame
         start=0, duration=None, # part of the video, seconds
         progress=True, # show a bar
@@ -475,22 +495,23 @@ class Upscaler:
     ): # dict: frames, seconds, fps, width, height
         "Upscale a file; timing, sound and subtitles are kept."
         info = probe(src)
-        size = self.out_size(info.width, info.height, scale, size)
+        size = self.out_size(*shrunk_size(info.width, info.height, shrink), scale, size)
         length = info.duration - start if duration is None else min(duration, info.duration - start)
         begun = time.perf_counter()
-        with closing(prefetch(self._video_frames(src, size, compare, start, duration, strict))) as ready, \
+        with closing(prefetch(self._video_frames(src, size, shrink, compare, start, duration, strict))) as ready, \
              tqdm(total=round(length * info.fps), unit='frame', desc=Path(src).name, disable=not progress) as bar:
             count = write_frames(dst, _counted(ready, bar), source=src, start=start, duration=duration, **options)
         seconds = time.perf_counter() - begun
         return dict(frames=count, seconds=seconds, fps=count / seconds, width=size[0], height=size[1])
 
-    def _video_frames(self, src, size, compare, start, duration, strict): # iterator of `Frame`
+    def _video_frames(self, src, size, shrink, compare, start, duration, strict): # iterator of `Frame`
         times, lr = deque(), deque()
         def images():
             for frame in read_frames(src, start, duration, depth=None, alpha=True, strict=strict):
                 times.append(frame.time)
                 yield frame.image
-        source = tee_into(prefetch(images()), lr) if compare else prefetch(images())
+        source = prefetch(shrunk(images(), shrink))
+        if compare: source = tee_into(source, lr)
         for image in self.frames(source, size=size):
             yield Frame(side_by_side(lr.popleft(), image) if compare else image, times.popleft())
 
