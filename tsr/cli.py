@@ -19,8 +19,10 @@ import json
 import os
 import re
 import secrets
+import signal
 import sys
 import tempfile
+import threading
 import warnings
 import webbrowser
 from contextlib import contextmanager
@@ -40,6 +42,7 @@ from .model import export_onnx, load_model, model_info
 from .resample import to_bytes
 from .runs import Progress
 from .samples import TEST_SCENES, make_sample
+from .segments import discard_segments, finished_frames, segments_folder
 from .training import MultiTrainer, TrainConfig, git_commit
 from .upscaling import run_job
 from .video import CONTAINERS, probe, write_frames
@@ -54,12 +57,32 @@ def _show_warning(message, category, filename, lineno, file=None, line=None):
     text = f'tsr: {message}\n' if own else warnings.formatwarning(message, category, filename, lineno, line)
     (file or sys.stderr).write(text)
 
+@contextmanager
+def _ended_by_signals(): # list: the signal that ended the body, if one did
+    "Handle the end of a session or of the system as Ctrl-C: what runs cleans up and says where it stopped."
+    received, before = [], {}
+    def interrupt(number, frame):
+        received.append(number)
+        handler = signal.getsignal(signal.SIGINT) # a training's own, which ends it after the current step
+        (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)
+    for name in ('SIGTERM', 'SIGHUP'):
+        number = getattr(signal, name, None)
+        if number is None or threading.current_thread() is not threading.main_thread(): continue
+        if signal.getsignal(number) is signal.SIG_DFL: before[number] = signal.signal(number, interrupt) # nohup ignores SIGHUP
+    try: yield received
+    finally:
+        for number, handler in before.items(): signal.signal(number, handler)
+
 def main():
     "The console command: a mistake of the user is one line, not a traceback, and so is a warning."
     warnings.showwarning = _show_warning
-    try: app()
-    except TSRError as e: sys.exit(f'tsr: {e}')
-    except KeyboardInterrupt: sys.exit(130)
+    with _ended_by_signals() as received:
+        try: app()
+        except TSRError as e: sys.exit(f'tsr: {e}')
+        except KeyboardInterrupt: sys.exit(128 + received[0] if received else 130)
+        except SystemExit as e:
+            if e.code == 130 and received: sys.exit(128 + received[0])
+            raise
 
 # %% ../nbs/30_cli.ipynb #c11e0003
 def keep_freed_memory(
@@ -193,15 +216,6 @@ def _plan_outputs(
             raise TSRError(f'{dst}: the result of {src} would overwrite an input; name another folder with -o')
     return planned
 
-def _parse_size(
-    text # as '1280x720', or None
-): # (width, height), or None
-    "A size as people write it."
-    if text is None: return None
-    try: width, height = map(int, text.lower().split('x'))
-    except ValueError: raise TSRError(f'--size {text}: write it as 1280x720') from None
-    return width, height
-
 # %% ../nbs/30_cli.ipynb #2475a8c5
 @app.command()
 def upscale(
@@ -221,25 +235,27 @@ def upscale(
         help='Quality of the H.264 file: lower is better and larger.')] = 18,
     preset: Annotated[str, typer.Option(help='Effort of the encoder, ultrafast to veryslow.')] = 'medium',
     lossless: Annotated[bool, typer.Option('--lossless', help='Encode without loss.')] = False,
-    start: Annotated[float, typer.Option(help='Start at this second of the video.')] = 0,
-    duration: Annotated[float | None, typer.Option(show_default='to the end',
+    start: Annotated[float, typer.Option(min=0, help='Start at this second of the video.')] = 0,
+    duration: Annotated[float | None, typer.Option(min=0, show_default='to the end',
         help='Number of seconds to upscale.')] = None,
     compare: Annotated[bool, typer.Option('--compare',
         help='Write bicubic and the result side by side.')] = False,
-    existing: Annotated[_Existing, typer.Option(help='What to do if a result exists.')] = _Existing.stop,
+    strict: Annotated[bool, typer.Option('--strict',
+        help='Fail where a video is damaged; else the last good frame is repeated, and one line says so.')] = False,
+    existing: Annotated[_Existing, typer.Option(help='What to do if a result exists, or an interrupted one.')] = _Existing.stop,
+    resume: Annotated[bool, typer.Option('--resume',
+        help='Continue what was interrupted; results that are complete are skipped.')] = False,
     part: Annotated[str | None, typer.Option('--shard', metavar='I/N', show_default=False,
         help='Only one of N shares of the videos, for job arrays.')] = None,
     dask: Annotated[str | None, typer.Option(metavar='ADDRESS', show_default=False,
         help='Dask scheduler whose workers take the videos, as tcp://host:8786.')] = None,
     mlflow: _Store = 'off',
-    strict: Annotated[bool, typer.Option('--strict',
-        help='Fail where a video is damaged; else the last good frame is repeated, and one line says so.')] = False,
     device: _Device = 'auto',
     precision: _Precision = 'auto',
     plugin: _Plugin = None,
 ):
     "Enlarge videos. Timing, sound, subtitles and metadata are kept."
-    options = dict(scale=scale, size=_parse_size(size), shrink=shrink, crf=crf, preset=preset, lossless=lossless,
+    options = dict(scale=scale, size=size, shrink=shrink, crf=crf, preset=preset, lossless=lossless,
                    start=start, duration=duration, compare=compare, strict=strict, encoder=_ENCODER)
     keep_freed_memory()
     if not videos: return _upscale_sample(model, device, precision, **options)
@@ -250,14 +266,15 @@ def upscale(
         with batch.errors():
             info = probe(src)
             width, height = shrunk_size(info.width, info.height, shrink)
-            heights[src] = upscaler.out_size(width, height, scale, options['size'])[1]
+            heights[src] = upscaler.out_size(width, height, scale, size)[1]
     planned = _plan_outputs(heights, out)
     if part: planned = {src: planned[src] for src in shard(list(planned), part)}
     for src in list(planned):
         with batch.errors(skip=lambda src=src: planned.pop(src)):
-            if not _may_write(planned[src], existing): del planned[src]
+            if not _may_write(planned[src], existing, resume): del planned[src]
     cluster = dict(address=dask, model=model, device=device, precision=precision)
-    for src, dst, done in upscale_on_dask(planned, **cluster, **options) if dask else _upscale_here(upscaler, planned, options):
+    made = upscale_on_dask(planned, **cluster, resume=True, **options) if dask else _upscale_here(upscaler, planned, options)
+    for src, dst, done in made:
         with batch.errors(): _report(src, dst, done, model, options, mlflow)
     batch.close()
 
@@ -280,11 +297,16 @@ class _Batch:
         "Raise `TSRError` if a video failed."
         if self.failed: raise TSRError(f'{self.failed} of {self.total} videos failed')
 
-def _may_write(dst, existing): # bool
-    "Whether a result is wanted. Raises `TSRError` where it exists, or its folder cannot be made."
-    if dst.exists() and existing is not _Existing.overwrite:
-        if existing is _Existing.skip: return bool(typer.echo(f'{dst}: exists, skipped'))
+def _may_write(dst, existing, resume): # bool
+    "Whether a result is wanted. Raises `TSRError` where it exists, whole or in part, and nobody said what to do, or its folder cannot be made."
+    left = finished_frames(dst)
+    if dst.exists() and existing is not _Existing.overwrite and not (resume and left):
+        if existing is _Existing.skip or resume: return bool(typer.echo(f'{dst}: exists, skipped'))
         raise TSRError(f'{dst}: exists; name another file with -o, or give --existing overwrite or --existing skip')
+    if left and not resume:
+        if existing is not _Existing.overwrite:
+            raise TSRError(f'{dst}: was interrupted, {left:,} frames are finished; --resume continues, --existing overwrite begins again')
+        discard_segments(dst)
     try: dst.parent.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise TSRError(f'{dst.parent}: the folder cannot be made ({e.strerror}); name another with -o') from None
@@ -293,8 +315,13 @@ def _may_write(dst, existing): # bool
 def _upscale_here(upscaler, planned, options): # iterator as from `upscale_on_dask`
     "One video after the other."
     for src, dst in planned.items():
-        try: yield src, dst, upscaler.video(src, dst, **options)
+        try: yield src, dst, upscaler.video(src, dst, resume=True, **options)
         except TSRError as e: yield src, dst, dict(error=str(e))
+        except KeyboardInterrupt:
+            left = finished_frames(dst)
+            kept = f'{left:,} frames are finished, in {segments_folder(dst)}; the same command with --resume continues'
+            typer.echo(f'tsr: {src}: stopped; {kept if left else "too early to keep anything"}', err=True)
+            raise
 
 def _report(src, dst, done, model, options, mlflow):
     "Say what was made. Raises `TSRError` with what went wrong."

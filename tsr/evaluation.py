@@ -28,7 +28,7 @@ from tqdm.auto import tqdm
 from .core import TSRError, atomic_write, did_you_mean, prefetch, write_json
 from .data import find_videos, read_pairs, stream_windows
 from .inference import optimize_for_inference, pick_device
-from .losses import MAX_PSNR, METRICS, qm, quantize, score_frame, temporal_psnr
+from .losses import MAX_PSNR, METRICS, check_border, qm, quantize, score_frame, temporal_psnr
 from .model import INTERPOLATIONS, Interpolation, load_model
 from .motion import Motion, frame_luma, pair_flow
 from .resample import center_crop, parse_degradation, resize, to_bytes
@@ -152,6 +152,7 @@ def _score_frames(models, sequences, path, every, crop, device, bar, on_frame, o
         numbers, frames = [k for k, _ in window], [pair[0] for _, pair in window]
         lr = torch.stack(frames)[None].to(device) # (1, T, C, h, w)
         hr, made = window[back][1][1][None].to(device), {} # (1, C, H, W)
+        check_border(path, hr.shape[-1], hr.shape[-2], crop)
         for name, model in models.items():
             mine, searched = slice(back - model.frames_back, back + 1 + model.frames_forward), 0.
             if model.flow_search: known, searched = motion.of(numbers[mine], frames[mine], model.flow_search)

@@ -5,19 +5,25 @@
 # %% auto #0
 __all__ = ['PRECISIONS', 'MALLOPT', 'ToomCookConv', 'FusedTSRCNN', 'has_native_bfloat16', 'supports_bfloat16', 'FusedTSRNet',
            'optimize_for_inference', 'pick_device', 'tee_into', 'side_by_side', 'tiles', 'thread_pool', 'tune_malloc',
-           'shrunk_size', 'shrunk', 'ModelRunner', 'Upscaler']
+           'as_frame', 'shrunk_size', 'shrunk', 'ModelRunner', 'Upscaler']
 
 # %% ../nbs/25_inference.ipynb #71683146
+import copy
 import ctypes
+import hashlib
+import json
 import math
 import os
+import re
 import sys
 import threading
 import time
+import warnings
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
+from inspect import signature
 from itertools import chain, islice, pairwise, product
 from pathlib import Path
 from typing import NamedTuple
@@ -26,16 +32,18 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import nn
 from tqdm.auto import tqdm
 
-from .core import TSRError, ordered_map, prefetch
+from .core import TSRError, first_line, ordered_map, prefetch
 from .data import stream_windows
 from .model import TSRCNN, Interpolation, SRModel, load_model
 from .motion import Motion, frame_luma, pair_flow
 from .network import AlignedNet, TSRNet, pixel_shuffle
 from .resample import resize, to_bytes, to_float, to_uint16
-from .video import Frame, probe, read_frames, write_frames
+from .segments import SEGMENT_FRAMES, Segments, can_segment, check_source, join_segments, source_state, write_segments
+from .video import Frame, join_videos, probe, read_frames, write_frames
 
 # %% ../nbs/25_inference.ipynb #c0a70020
 class _Optimized(SRModel):
@@ -210,7 +218,10 @@ def pick_device(
     "The fastest device there is, or the one asked for."
     if device != 'auto':
         try: return torch.empty(0, device=device).device
-        except (RuntimeError, AssertionError) as e: raise TSRError(f'device {device!r} cannot be used here: {str(e).splitlines()[0]}') from None
+        except (RuntimeError, AssertionError) as e:
+            if str(device).split(':')[0] in ('cpu', 'cuda', 'mps'): reason = f'cannot be used here: {first_line(e)}'
+            else: reason = 'is none; choose auto, cpu, cuda (an NVIDIA or AMD GPU), cuda:1 (the second one) or mps (an Apple GPU)'
+            raise TSRError(f'device {device!r} {reason}') from None
     return torch.device('cuda' if torch.cuda.is_available() else 'mps' if torch.backends.mps.is_available() else 'cpu')
 
 # %% ../nbs/25_inference.ipynb #61cb912b
@@ -252,19 +263,25 @@ def tiles(
     return list(product(cut(height, down), cut(width, across)))
 
 # %% ../nbs/25_inference.ipynb #c3c65a12
+_STARTING = threading.Lock() # held while a new thread's setting is the global one
+
 @contextmanager
 def thread_pool(
     size # threads
 ): # `ThreadPoolExecutor`
     "Threads that share PyTorch's cores: together they use as many as one alone would."
-    threads, ready = torch.get_num_threads(), threading.Barrier(size)
+    ready = threading.Barrier(size)
     def begin():
         torch.get_num_threads() # PyTorch reads the global setting first; only then can a thread have its own
         torch.set_num_threads(max(1, threads // size))
-    with ThreadPoolExecutor(size, 'tsr-worker', begin) as pool:
-        list(pool.map(lambda _: ready.wait(), range(size)))
-        torch.set_num_threads(threads) # the last thread's setting has become the global one
-        yield pool
+    with _STARTING, ExitStack() as undo:
+        threads = torch.get_num_threads()
+        pool = undo.enter_context(ThreadPoolExecutor(size, 'tsr-worker', begin))
+        undo.callback(ready.abort) # where a thread cannot be started, the others do not wait for it
+        try: list(pool.map(lambda _: ready.wait(), range(size)))
+        finally: torch.set_num_threads(threads) # the last thread's setting has become the global one
+        undo.pop_all()
+    with pool: yield pool
 
 # %% ../nbs/25_inference.ipynb #a1d00002
 MALLOPT = dict(arenas=-8, mmap_threshold=-3, trim_threshold=-1) # M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD of glibc's malloc.h
@@ -275,6 +292,46 @@ def tune_malloc(
     "Set how glibc keeps freed memory, for the whole process; without glibc, nothing happens."
     mallopt = getattr(ctypes.CDLL(None), 'mallopt', None) if sys.platform == 'linux' else None
     for name, value in options.items() if mallopt else (): mallopt(MALLOPT[name], value)
+
+# %% ../nbs/25_inference.ipynb #d5b5ec17
+def _numbers(x): # array (H, W) or (H, W, C)
+    "The numbers of a picture, channels last."
+    if isinstance(x, Image.Image):
+        if x.mode in ('I', 'F'): raise TSRError(f'a PIL image of mode {x.mode} has no fixed white; convert it to RGB')
+        return np.asarray(x if x.mode in ('RGB', 'RGBA', 'L', 'I;16') else x.convert('RGBA' if x.has_transparency_data else 'RGB'))
+    if torch.is_tensor(x):
+        x = x.detach().cpu()
+        if x.ndim == 3 and x.shape[0] in (1, 3, 4) and x.shape[2] not in (1, 3, 4): x = x.movedim(0, -1)
+        return (x.float() if x.dtype == torch.bfloat16 else x).numpy()
+    return np.asarray(x)
+
+def as_frame(
+    x # uint8, uint16 or floats in [0, 1]: array or tensor (H, W), or (H, W, C) with 1, 3 or 4 channels, tensor (C, H, W), PIL image
+): # uint8, or uint16 if `x` is: array (H, W, 3), or (H, W, 4) with alpha
+    "A picture as the upscaler works on it: grey becomes RGB, floats become bytes. TSRError if it is none, or ambiguous."
+    array = _numbers(x)
+    if array.ndim == 2: array = array[..., None]
+    kind = f'{array.dtype} {array.shape}'
+    if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or not array.size:
+        raise TSRError(f'a frame is {kind}; give (height, width), or (height, width, channels) with 3 channels, RGB, or 4 with alpha')
+    if array.dtype.kind == 'f':
+        low, high = float(array.min()), float(array.max())
+        if not -1e-3 <= low <= high <= 1 + 1e-3: # not with NaN either
+            raise TSRError(f'a frame is {kind} with numbers from {low:.4g} to {high:.4g}; give floats in [0, 1], or uint8')
+        array = to_bytes(torch.from_numpy(array.astype(np.float32)).movedim(-1, 0))
+    if array.dtype not in (np.uint8, np.uint16):
+        raise TSRError(f'a frame is {kind}; give uint8, uint16, or floats in [0, 1]')
+    return array.repeat(3, 2) if array.shape[2] == 1 else array
+
+def _as_frames(frames): # iterator of arrays
+    "Each frame by `as_frame`; one picture is a stream of one."
+    if isinstance(frames, (str, os.PathLike)): raise TSRError(f'{frames}: is a path; Upscaler.video upscales files')
+    alone = isinstance(frames, Image.Image)
+    if isinstance(frames, np.ndarray): alone = frames.ndim == 2 or frames.ndim == 3 and frames.shape[2] in (1, 3, 4)
+    if torch.is_tensor(frames): alone = frames.ndim == 2 or frames.ndim == 3 and {frames.shape[0], frames.shape[2]} & {1, 3, 4}
+    for i, frame in enumerate([frames] if alone else frames):
+        try: yield as_frame(frame)
+        except TSRError as e: raise TSRError(f'frame {i}: {e}') from None
 
 # %% ../nbs/25_inference.ipynb #0a42fb40
 def shrunk_size(
@@ -341,6 +398,7 @@ class ModelRunner:
         self.on_cpu = self.device.type == 'cpu'
         self.batch = batch or (1 if self.on_cpu else 8)
         self.pixels = memory * 2**20 / (4 * net.memory_per_pixel) # four times the widest layer: input, output, sum, working memory
+        self._options, self._lock = (device, batch, memory, precision), threading.Lock()
         self.threads = min(torch.get_num_threads() if self.on_cpu else os.cpu_count() or 1, 4) # that work at the same time
 
     def stream(self,
@@ -351,7 +409,7 @@ class ModelRunner:
         "HR frames, as many as came in."
         if not self.on_cpu: return self._stream_to_device(frames, as_bytes)
         parallel = self.threads > 1 and width * height <= self.pixels # one batch to a core; together they hold what one may
-        reconstruct = partial(self.run, as_bytes=as_bytes, pixels=self.pixels / (self.threads if parallel else 1))
+        reconstruct = partial(self.run, as_bytes=as_bytes, share=1 / self.threads if parallel else 1)
         return self._stream_on_cpu(frames, reconstruct, parallel)
 
     def _stream_on_cpu(self, frames, reconstruct, parallel):
@@ -370,7 +428,7 @@ class ModelRunner:
             return
         with thread_pool(self.threads) as pool:
             aligned = ordered_map(self._align, self._windows(frames, pool.submit), pool, 2 * self.batch)
-            for batch in _batched(aligned, self.batch): yield from self.reconstruct(torch.stack(batch).to(self.device), as_bytes)
+            for batch in _batched(aligned, self.batch): yield from self.reconstruct(torch.stack(batch), as_bytes)
 
     def _windows(self, frames, submit): # iterator of lists of frames, or of `_Moving` where the model wants motion
         if self.model.flow_search: frames = _moving(frames, self.model.flow_search, submit)
@@ -384,29 +442,53 @@ class ModelRunner:
     @torch.inference_mode()
     def run(self,
         windows, # list of windows, each a list of float (C, h, w)
-        as_bytes=False, pixels=None # as in `reconstruct`
+        as_bytes=False, share=1 # as in `reconstruct`
     ): # (B, C, s*h, s*w)
         "HR frames of a few windows."
         if search := self.model.flow_search: # a tile is aligned when its turn comes
             known = [_motion(window, search) for window in windows]
             def take(*region):
                 return _stack([self.model.align(frames, motion, region) for frames, motion in known]).to(self.device)
-            return self._in_tiles(take, len(windows), *known[0][0][0].shape[1:], as_bytes, pixels)
+            return self._in_tiles(take, len(windows), *known[0][0][0].shape[1:], as_bytes, share)
         stacked = torch.stack([frame for window in windows for frame in window]).unflatten(0, (len(windows), -1)) # (B, T, C, h, w)
-        return self.reconstruct(self.model.align_batch(stacked).to(self.device), as_bytes, pixels)
+        return self.reconstruct(self.model.align_batch(stacked), as_bytes, share)
 
     @torch.inference_mode()
     def reconstruct(self,
-        x, # (B, C', h, w), from `align`, on the device
+        x, # (B, C', h, w), from `align`
         as_bytes=False, # the result is uint8 rather than float
-        pixels=None # that the tiles of all windows may have together; None: what `memory` allows
+        share=1 # of the memory, for the tiles of all windows together
     ): # (B, C, s*h, s*w), on the CPU
         "HR frames of aligned windows, tile by tile where they do not fit the memory."
-        return self._in_tiles(lambda rows, columns: x[..., rows, columns], len(x), *x.shape[-2:], as_bytes, pixels)
+        def take(rows, columns): return x[..., rows, columns].to(self.device)
+        return self._in_tiles(take, len(x), *x.shape[-2:], as_bytes, share)
 
-    def _in_tiles(self, take, b, h, w, as_bytes, pixels): # take: function (rows, columns) -> (B, C', h, w) of a tile
+    def _in_tiles(self, take, b, h, w, as_bytes, share): # take: function (rows, columns) -> (B, C', h, w) of a tile
+        while True:
+            pixels = self.pixels
+            cut = tiles(h, w, self.model.halo, pixels * share / b)
+            try: return self._reconstruct_tiles(take, cut, b, h, w, as_bytes)
+            except Exception as e: # after this block, what the failed attempt held is free
+                if not _is_out_of_memory(e): raise
+                reason = first_line(e)
+            self._use_smaller_tiles(pixels, cut, (b, h, w), share, reason)
+
+    def _use_smaller_tiles(self, pixels, cut, size, share, reason):
+        "Halve the tiles, with a warning; TSRError if they cannot be smaller."
+        b, h, w = size
+        if self.device.type == 'cuda': torch.cuda.empty_cache()
+        with self._lock:
+            if self.pixels != pixels: return # another thread has done it
+            fewer = min(pixels, b * h * w / share) / 2
+            smaller = tiles(h, w, self.model.halo, fewer * share / b)
+            if len(smaller) <= len(cut):
+                raise TSRError(f'{w}x{h} frames: out of memory ({reason}), and the tiles cannot be smaller; close other programs, '
+                               'or choose a smaller model, another device or batch=1')
+            warnings.warn(f'out of memory: frames of {w}x{h} are taken in {len(smaller)} tiles instead of {len(cut)}')
+            self.pixels = fewer
+
+    def _reconstruct_tiles(self, take, cut, b, h, w, as_bytes):
         s, hr = self.model.scale, None
-        cut = tiles(h, w, self.model.halo, (pixels or self.pixels) / b)
         for (rows, halo_rows), (columns, halo_columns) in cut:
             tile = take(halo_rows, halo_columns)
             sr = self.model.reconstruct(tile)
@@ -419,6 +501,22 @@ class ModelRunner:
             hr[..., s * rows.start:s * rows.stop, s * columns.start:s * columns.stop] = sr
         return hr
 
+    def __reduce__(self):
+        "Copies, and other processes, optimize the model again: it may be another device."
+        net = _original(self.model)
+        return type(self), (net if self.on_cpu else copy.deepcopy(net).cpu(), *self._options)
+
+def _original(model): # `SRModel` that it was optimized from
+    while isinstance(model, _Optimized): model = model._net[0]
+    return model
+
+_MEMORY_ERRORS = "out of memory|can't allocate memory|cannot allocate memory|insufficient memory|not enough memory"
+
+def _is_out_of_memory(error):
+    "Whether PyTorch, NumPy or OpenCV could not get the memory."
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)): return True
+    return isinstance(error, (RuntimeError, cv2.error)) and re.search(_MEMORY_ERRORS, str(error), re.I) is not None
+
 def _batched(items, size): # iterator of lists
     items = iter(items)
     return iter(lambda: list(islice(items, size)), [])
@@ -426,8 +524,23 @@ def _batched(items, size): # iterator of lists
 def _finish(x, as_bytes): return torch.from_numpy(to_bytes(x)).movedim(-1, 1) if as_bytes else x.cpu()
 
 # %% ../nbs/25_inference.ipynb #c0a70021
+def _parse_scale(scale): # float
+    try: number = float(scale)
+    except (TypeError, ValueError): number = math.nan
+    if not 0 < number < math.inf: raise TSRError(f'a scale of {scale} cannot be: give a ratio above 0, as 2 or 1.5')
+    return number
+
+def _parse_size(size): # (width, height)
+    try:
+        numbers = [float(n) for n in (re.split('[x×]', size.lower()) if isinstance(size, str) else size)]
+        width, height = (int(n) for n in numbers if n == int(n))
+    except (TypeError, ValueError, OverflowError): raise TSRError(f'a size of {size}: write it as 1280x720, or (1280, 720)') from None
+    return width, height
+
 class Upscaler:
     "Upscales frames and videos."
+    segment_frames = SEGMENT_FRAMES # in a piece of a video that can be resumed
+
     def __init__(self,
         model=None, # what `load_model` takes; None: the default that comes with the package
         device='auto', # 'auto', 'cpu', 'cuda', 'cuda:1', 'mps'
@@ -436,17 +549,20 @@ class Upscaler:
         precision='auto' # as in `optimize_for_inference`
     ):
         self.runner = ModelRunner('default' if model is None else model, device, batch, memory, precision)
-        self.model, self.device = self.runner.model, self.runner.device
+        self.precision = precision
+
+    model = property(lambda self: self.runner.model) # optimized for the device
+    device = property(lambda self: self.runner.device)
 
     def out_size(self,
         width, height, # of the frames that come in
-        scale=None, # ratio; None: the model's own
-        size=None # exact (width, height) instead
+        scale=None, # ratio, a number or its text; None: the model's own
+        size=None # exact (width, height) instead, or '1280x720'
     ): # (width, height) of the frames that go out
         "The size of the result. TSRError if there is none."
         if scale is not None and size is not None: raise TSRError('give a scale or a size, not both')
-        if scale is not None and not 0 < scale < math.inf: raise TSRError(f'a scale of {scale} cannot be: give a ratio above 0')
-        if size is None: size = tuple(int(n * (self.model.scale if scale is None else scale)) for n in (width, height))
+        if size is None: size = [int(n * (self.model.scale if scale is None else _parse_scale(scale))) for n in (width, height)]
+        else: size = _parse_size(size)
         if min(size) < 1: raise TSRError(f'a size of {size[0]}x{size[1]} is too small')
         return tuple(size)
 
@@ -456,12 +572,12 @@ class Upscaler:
         return max(0, math.ceil(math.log(max(out[0] / width, out[1] / height)) / math.log(self.model.scale) - 1e-9))
 
     def frames(self,
-        frames, # iterable of RGB frames of one size: uint8 (h, w, 3); or uint16, or (h, w, 4) with alpha
+        frames, # iterable of what `as_frame` takes, all of one size; or one such frame
         scale=None, # ratio; None: the model's own
         size=None # exact (width, height) instead
-    ): # iterator of frames of the same kind (H, W, 3 or 4), as many as came in
+    ): # iterator of uint8 (uint16 if that came in) arrays (H, W, 3 or 4), as many as came in
         "Upscale a stream of frames in constant memory. Alpha is enlarged by bicubic interpolation."
-        frames = iter(frames)
+        frames = _as_frames(frames)
         first = next(frames, None)
         if first is None: return
         frames = _same_shape(first, frames)
@@ -486,28 +602,41 @@ class Upscaler:
         src, # path of a video
         dst, # path of the result; appears only when it is complete
         scale=None, size=None, # as in `frames`
-        shrink=None, # height to which a larger video is first averaged down; None: its own
         compare=False, # put bicubic at the left and the result at the right of each frame
         start=0, duration=None, # part of the video, seconds
         progress=True, # show a bar
+        shrink=None, # height to which a larger video is first averaged down; None: its own
         strict=False, # raise `TSRError` where the video is damaged; else the last good frame is repeated, with one warning
+        resume=False, # keep finished segments until the result is complete, and continue from those of an interrupted call
         **options # of `write_frames`: crf, preset, lossless, codec
-    ): # dict: frames, seconds, fps, width, height
+    ): # dict: frames, seconds, fps (of the frames that this call made), width, height
         "Upscale a file; timing, sound and subtitles are kept."
+        if start < 0 or duration is not None and duration <= 0:
+            raise TSRError(f'{src}: start={start}, duration={duration}: give seconds, from 0 on and above 0')
         info = probe(src)
-        size = self.out_size(*shrunk_size(info.width, info.height, shrink), scale, size)
+        lr_size = shrunk_size(info.width, info.height, shrink)
+        size = self.out_size(*lr_size, scale, size)
         length = info.duration - start if duration is None else min(duration, info.duration - start)
-        begun = time.perf_counter()
-        with closing(prefetch(self._video_frames(src, size, shrink, compare, start, duration, strict))) as ready, \
-             tqdm(total=round(length * info.fps), unit='frame', desc=Path(src).name, disable=not progress) as bar:
-            count = write_frames(dst, _counted(ready, bar), source=src, start=start, duration=duration, **options)
+        begun, upscale = time.perf_counter(), partial(self._video_frames, size=size, shrink=shrink, compare=compare)
+        part, read = dict(start=start, duration=duration), partial(read_frames, depth=None, alpha=True, strict=strict)
+        with tqdm(total=round(length * info.fps), unit='frame', desc=Path(src).name, disable=not progress) as bar:
+            watch, made = partial(_counted, bar=bar), None
+            if resume and can_segment(dst) and length * info.fps > 1.5 * self.segment_frames:
+                settings = dict(size=list(size), shrink=shrink, compare=compare, model=_fingerprint(self.model), precision=self.precision)
+                passes = self._passes(*lr_size, size)
+                context = passes * self.model.frames_back, passes * self.model.frames_forward
+                segments = partial(Segments, dst, src, **part, frames=self.segment_frames, read=read, **settings)
+                count, made = _in_segments(segments, upscale, context, watch, bar, options)
+            else:
+                with closing(prefetch(upscale(_unchanged(src, read, **part)))) as ready:
+                    count = write_frames(dst, watch(ready), source=src, **part, **options)
         seconds = time.perf_counter() - begun
-        return dict(frames=count, seconds=seconds, fps=count / seconds, width=size[0], height=size[1])
+        return dict(frames=count, seconds=seconds, fps=(count if made is None else made) / seconds, width=size[0], height=size[1])
 
-    def _video_frames(self, src, size, shrink, compare, start, duration, strict): # iterator of `Frame`
+    def _video_frames(self, frames, size, shrink, compare): # iterators of `Frame`
         times, lr = deque(), deque()
         def images():
-            for frame in read_frames(src, start, duration, depth=None, alpha=True, strict=strict):
+            for frame in frames:
                 times.append(frame.time)
                 yield frame.image
         source = prefetch(shrunk(images(), shrink))
@@ -528,14 +657,37 @@ def _join_alpha(frames, alphas):
         yield np.concatenate([f, _codes(alpha, f.dtype)], 2)
 
 def _same_shape(first, frames):
-    "The frames again; TSRError at one that is not like the first, or if that is no RGB frame of whole numbers."
-    if first.ndim != 3 or first.shape[2] not in (3, 4) or first.dtype not in (np.uint8, np.uint16):
-        raise TSRError(f'frames are {first.dtype} {first.shape}; give uint8 or uint16 (height, width, 3 or 4), RGB. '
-                       'tsr.resample.to_bytes makes them from floats in [0, 1]')
+    "The frames again; TSRError at one that is not like the first."
     yield first
     for i, f in enumerate(frames, 1):
         if f.shape != first.shape or f.dtype != first.dtype: raise TSRError(f'frame {i} is {f.dtype} {f.shape}, the first one was {first.dtype} {first.shape}')
         yield f
+
+def _unchanged(src, read, start, duration):
+    "The frames of a file; TSRError if it was written to meanwhile."
+    state = source_state(src)
+    def frames():
+        yield from read(src, start, duration)
+        check_source(src, state)
+    return frames()
+
+def _fingerprint(model): # str
+    "What tells models apart: architecture, arguments and weights."
+    model = _original(model)
+    digest = hashlib.sha256(json.dumps(model.args, sort_keys=True, default=str).encode())
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode() + tensor.detach().cpu().reshape(-1).contiguous().view(torch.uint8).numpy().tobytes())
+    return f'{type(model).__name__} {digest.hexdigest()[:12]}'
+
+def _in_segments(make, upscale, context, watch, bar, options):
+    "Write a video in segments; returns the number of its frames, and of those that were made now."
+    joining = {k: v for k, v in options.items() if k in signature(join_videos).parameters} # not of a segment, but of the result
+    options = {k: v for k, v in options.items() if k not in joining}
+    with make(**options) as segments:
+        bar.n = bar.initial = before = sum(note['frames'] for note in segments.finished().values()) # not of the speed
+        for run in segments.missing(): write_segments(segments, run, upscale, *context, watch, **options)
+        count = join_segments(segments, **joining)
+    return count, count - before
 
 def _counted(items, bar):
     "The items again, each counted by a progress bar when it has been used."
