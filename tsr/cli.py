@@ -33,12 +33,14 @@ from typing import Annotated
 
 import typer
 
+from .codecs import CODECS
 from .core import TSRError
-from .data import find_videos, read_pairs
+from .data import VIDEO_SUFFIXES, find_videos, read_pairs
 from .distributed import shard, upscale_on_dask
 from .evaluation import check_table_path, distinct_names, evaluate, save_table, summary_table
 from .inference import Upscaler, shrunk_size, tune_malloc
 from .model import export_onnx, load_model, model_info
+from .pictures import PICTURES, find_sequence, is_sequence
 from .resample import to_bytes
 from .runs import Progress
 from .samples import TEST_SCENES, make_sample
@@ -173,6 +175,19 @@ def _find_inputs(
     return [p for p in paths if p not in results]
 
 # %% ../nbs/30_cli.ipynb #9d659742
+def _is_pictures(path): # bool
+    "Whether an input is one of numbered pictures: their pattern, or a folder of pictures and no videos."
+    if not is_sequence(path): return False
+    suffixes = {p.suffix.lower() for p in path.iterdir()} if path.is_dir() else set()
+    return not path.is_dir() or bool(suffixes & set(PICTURES)) and not any(p.suffix.lower() in VIDEO_SUFFIXES for p in path.rglob('*'))
+
+def _find_sequences(videos):
+    "Like `_find_inputs`, with folders of numbered pictures and their patterns as one input each."
+    paths = [Path(p).expanduser() for p in videos]
+    pictures = [p for p in paths if _is_pictures(p)]
+    others = [p for p in paths if p not in pictures]
+    return [*pictures, *(_find_inputs(others) if others else [])]
+
 class _Existing(str, Enum):
     "What to do where a result exists."
     stop, skip, overwrite = 'stop', 'skip', 'overwrite'
@@ -186,6 +201,10 @@ def _destination(
     "Where the result of `src` goes."
     src, out = Path(src), out and Path(out)
     if out and out.suffix and not out.is_dir(): return out
+    if is_sequence(src):
+        pictures = src if src.is_dir() else src.parent
+        name = Path(find_sequence(src).pattern.replace('%%', '%')).with_suffix('.png').name
+        return (out/folder if out else pictures.parent)/f'{pictures.resolve().name}_tsr_{height}p'/name
     suffix = src.suffix.lower() if src.suffix.lower() in CONTAINERS else '.mkv' # which holds anything
     return (out/folder if out else src.parent)/f'{src.stem}_tsr_{height}p{suffix}'
 
@@ -220,7 +239,7 @@ def _plan_outputs(
 @app.command()
 def upscale(
     videos: Annotated[list[Path] | None, typer.Argument(show_default=False,
-        help='Videos or folders; none: render a sample clip and show the gain on it.')] = None,
+        help='Videos, folders of videos, or numbered pictures; none: render a sample clip and show the gain on it.')] = None,
     out: Annotated[Path | None, typer.Option('--out', '-o', show_default=False,
         help='File (for one input) or folder for the results; default: next to the input.')] = None,
     model: Annotated[str | None, typer.Option(show_default='default',
@@ -235,6 +254,14 @@ def upscale(
         help='Quality of the H.264 file: lower is better and larger.')] = 18,
     preset: Annotated[str, typer.Option(help='Effort of the encoder, ultrafast to veryslow.')] = 'medium',
     lossless: Annotated[bool, typer.Option('--lossless', help='Encode without loss.')] = False,
+    codec: Annotated[str, typer.Option(
+        help=f'Codec: {", ".join(c for c, entry in CODECS.items() if not entry.device)}, or of a device, as h265_nvenc. '
+             'auto: H.264, or H.265 where there are more than 8 bits.')] = 'auto',
+    hdr: Annotated[str, typer.Option(help='HDR videos: keep, or tonemap to SDR.')] = 'keep',
+    deinterlace: Annotated[str, typer.Option(
+        help='off; auto: where frames are interlaced, one of each; field: one of each field; frame: treat all as interlaced.')] = 'auto',
+    fps: Annotated[float | None, typer.Option(show_default='25',
+        help='Frames per second of numbered pictures (a folder, or a pattern such as frame_%04d.png).')] = None,
     start: Annotated[float, typer.Option(min=0, help='Start at this second of the video.')] = 0,
     duration: Annotated[float | None, typer.Option(min=0, show_default='to the end',
         help='Number of seconds to upscale.')] = None,
@@ -256,15 +283,16 @@ def upscale(
 ):
     "Enlarge videos. Timing, sound, subtitles and metadata are kept."
     options = dict(scale=scale, size=size, shrink=shrink, crf=crf, preset=preset, lossless=lossless,
-                   start=start, duration=duration, compare=compare, strict=strict, encoder=_ENCODER)
+                   start=start, duration=duration, compare=compare, strict=strict, encoder=_ENCODER,
+                   codec=codec, hdr=hdr, deinterlace=deinterlace, fps=fps)
     keep_freed_memory()
     if not videos: return _upscale_sample(model, device, precision, **options)
-    paths, upscaler = _find_inputs(videos), Upscaler(model, device, precision=precision)
+    paths, upscaler = _find_sequences(videos), Upscaler(model, device, precision=precision)
     batch = _Batch(len(paths))
     heights = {}
     for src in paths:
         with batch.errors():
-            info = probe(src)
+            info = probe(src, fps=fps)
             width, height = shrunk_size(info.width, info.height, shrink)
             heights[src] = upscaler.out_size(width, height, scale, size)[1]
     planned = _plan_outputs(heights, out)

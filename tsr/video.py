@@ -215,11 +215,12 @@ def find_interlacing(
     with _open(path) as container:
         stream = _video_stream(container, path)
         origin = _origin(container, stream)
-        first = [frame for frame, _ in islice(_decode(container, stream, origin, path), 12)]
+        damage = Damage(path, False)  # whoever reads the frames says what is damaged
+        first = [frame for frame, _ in islice(_decode(container, stream, origin, damage), 12)]
         flagged = any(frame.interlaced_frame for frame in first)
         if flagged or not first or first[0].height not in INTERLACED_HEIGHTS: return 'flagged' if flagged else ''
         middle = Fraction(container.duration or 0, av.time_base) / 2
-        return scan_order(frame for frame, _ in islice(_decode_from(container, stream, origin, path, middle), 48))
+        return scan_order(frame for frame, _ in islice(_decode_from(container, stream, origin, path, middle, damage), 48))
 
 # %% ../nbs/21_video.ipynb #3e17c131
 @dataclass(frozen=True)
@@ -552,6 +553,7 @@ def join_videos(
     start=0,       # seconds of the source at which the first part begins; becomes 0
     duration=None, # seconds of the source that they cover; None: to its end
     encoder=None,  # as in `write_frames`
+    fps=None,      # frames per second that the file states; None: those of the source
 ) -> int:          # number of frames
     "Join videos without encoding them again. The file appears when it is complete; raises `TSRError` if it cannot be written."
     dst, start, parts = check_output(dst, source), _seconds(start), list(parts)
@@ -561,7 +563,7 @@ def join_videos(
         denominators = {_ratio(template.time_base).denominator, *((_seconds(time) - start).denominator for _, time in parts)}
         tick = Fraction(1, d if (d := math.lcm(*denominators)) < 2**31 else 90000)
         def add_stream(out, video):
-            rate = _ratio((video or template).average_rate) or _ratio(template.average_rate) or 25
+            rate = fps or _ratio((video or template).average_rate) or _ratio(template.average_rate) or 25
             rate = Fraction(rate).limit_denominator(10**5)
             stream = out.add_stream_from_template(template, opaque=True, time_base=tick, rate=rate)
             if first.format.name == out.format.name or 'mp4' in first.format.name and out.format.name in ('mp4', 'mov'):
