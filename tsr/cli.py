@@ -126,10 +126,11 @@ def _format_scores(
     df # from `evaluate`
 ): # str
     "The scores of `summary_table` as text."
-    table = summary_table(df)[['psnr', 'gain_psnr', 'ssim', 'qm']]
-    table.columns = ['PSNR dB', 'gain dB', 'SSIM', 'QM']
+    columns = dict(psnr='PSNR dB', gain_psnr='gain dB', ssim='SSIM', qm='QM', tpsnr_y='tPSNR-Y dB', vmaf='VMAF')
+    table = summary_table(df)
+    table = table[[c for c in columns if c in table]].rename(columns=columns)
     table.index.name = None
-    formatters = {'gain dB': '{:+.2f}'.format, 'PSNR dB': '{:.2f}'.format}
+    formatters = {'gain dB': '{:+.2f}'.format, **dict.fromkeys(('PSNR dB', 'tPSNR-Y dB', 'VMAF'), '{:.2f}'.format)}
     return table.to_string(float_format='{:.3f}'.format, formatters=formatters)
 
 def _upscale_sample(model, device, precision, **options):
@@ -487,6 +488,8 @@ def evaluate_command(
         help='Height of the ground truth.')] = None,
     downscale: Annotated[str, typer.Option(
         help='area, bicubic, lanczos, or h264-23: area, then H.264 at CRF 23.')] = 'area',
+    extra: Annotated[list[str] | None, typer.Option(show_default=False,
+        help='A measure of the sequence too: vmaf, or tpsnr_y (flicker). Can be given several times.')] = None,
     out: Annotated[Path | None, typer.Option('--out', '-o', show_default=False,
         help='Write the table to this .csv file, with a .json beside it that says how it was made.')] = None,
     save: Annotated[Path | None, typer.Option(metavar='FOLDER', show_default=False,
@@ -502,7 +505,8 @@ def evaluate_command(
     with warnings.catch_warnings():
         warnings.filterwarnings('ignore', 'left out: ') # the lines below say it
         df = evaluate(model or ['default'], _find_inputs(videos), every, scale=scale, low_res=low_res,
-                      high_res=high_res, downscale=downscale, device=device, precision=precision, save=save)
+                      high_res=high_res, downscale=downscale, device=device, precision=precision,
+                      extra=extra or (), save=save)
     typer.echo(_format_scores(df))
     count, errors, facts = df.video.nunique(), df.attrs['videos_left_out'], df.attrs
     of = f'{count} of {count + len(errors)}' if errors else count
