@@ -30,7 +30,7 @@ class Seen:
     facts: str # its lines about the streams
 
 def _hashes(path, stream, copy=False): # list of (time, end, hash)
-    words = f'-copyts -i {path} -map 0:{stream} {"-c copy" if copy else ""} -fps_mode passthrough -f framemd5 -'
+    words = f'-copyts -i {path} -map 0:{stream} {"-c copy" if copy else ""} -fps_mode passthrough -enc_time_base demux -f framemd5 -'
     rows, tick = [], Fraction(1)
     for line in ffmpeg(words, Path(path).parent).decode().splitlines():
         if found := re.match(r'#tb 0: (\d+)/(\d+)', line): tick = Fraction(int(found[1]), int(found[2]))
