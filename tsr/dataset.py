@@ -46,9 +46,11 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from . import __version__
+from .codecs import encode
 from .core import TSRError, atomic_write, cache_dir, prefetch, write_json
 from .data import find_videos, hr_size, is_photo, window_indices
 from .motion import Motion, compose_flow, frame_luma, invert_flow, optical_flow, search_flow
+from .pixels import ToArray
 from .resample import CLIP_DEGRADATIONS, DEGRADATIONS, low_resolution_frames, parse_degradation, to_float
 from .samples import PHOTO_FPS, PHOTO_FRAMES, photo_frames
 from .video import frame_times, probe, read_frames
@@ -101,7 +103,7 @@ def _hash_code(
 @lru_cache
 def _cache_version(*functions): # text
     "Part of every key of the cache: changes with PyAV, the modules that make frames, and `functions` of this one."
-    modules = map(inspect.getmodule, (read_frames, low_resolution_frames, photo_frames))
+    modules = map(inspect.getmodule, (read_frames, ToArray, encode, low_resolution_frames, photo_frames))
     try: sources = [inspect.getsource(x) for x in (*modules, VideoSource.frames, *functions)]
     except (OSError, TypeError): sources = [repr(__version__)] # installed without its source
     return f'{_hash_code(sources)} {av.__version__}'

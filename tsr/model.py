@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from .core import Registry, TSRError, atomic_write, did_you_mean
+from .core import Registry, TSRError, atomic_write, did_you_mean, first_line
 from .resample import KERNELS, resize
 
 # %% ../nbs/02_model.ipynb #c0a70002
@@ -317,7 +317,9 @@ def create_model(
     make, parameters = _factory(name)
     try: inspect.signature(make).bind(**args)
     except TypeError as e: raise TSRError(f'{name}: {e}; it takes {", ".join(parameters)}') from None
-    return make(**args)
+    try: return make(**args)
+    except (TypeError, ValueError, RuntimeError) as e: # layers check their arguments each in its own way
+        raise TSRError(f'{name}: cannot be built with {args} ({first_line(e)}); check the types of its arguments') from e
 
 def _registered_name(model):
     "Under which a model's class is found again."

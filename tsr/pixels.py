@@ -50,13 +50,14 @@ def colour_of(
     return matrix or default, matrix is not None, full
 
 # %% ../nbs/21b_pixels.ipynb #21b00008
+_DYNAMIC = dict(DYNAMIC_HDR_PLUS='HDR10+', DOVI_METADATA='Dolby Vision', DOVI_RPU_BUFFER='Dolby Vision')
+
 def _side_data(frame):
     "dict: name -> bytes of what is attached to a frame."
-    found = {}
-    for item in frame.side_data:
-        try: found[item.type.name] = bytes(item)
-        except ValueError: pass  # a kind that PyAV has no name for
-    return found
+    try: attached = frame.side_data
+    except ValueError: return {}  # a kind that PyAV has no name for
+    names = 'MASTERING_DISPLAY_METADATA', 'CONTENT_LIGHT_LEVEL', *_DYNAMIC
+    return {name: bytes(item) for name in names if (item := attached.get(name)) is not None}
 
 def _mastering(data):
     "An AVMasteringDisplayMetadata in the notation of x265; '' if incomplete."
@@ -69,8 +70,6 @@ def _mastering(data):
     return f'{points}L({high},{low})'
 
 # %% ../nbs/21b_pixels.ipynb #21b00009
-_DYNAMIC = dict(DYNAMIC_HDR_PLUS='HDR10+', DOVI_METADATA='Dolby Vision', DOVI_RPU_BUFFER='Dolby Vision')
-
 @dataclass(frozen=True)
 class Pixels:
     "What the codes of a video mean. Numbers are those of ISO/IEC 23091-2, where 2 stands for what the file does not name."

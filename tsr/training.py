@@ -37,7 +37,7 @@ from torch.optim.swa_utils import AveragedModel
 from .core import Registry, TSRError, did_you_mean, first_line, is_disk_full, run_lock
 from .data import evenly_spaced, hr_size
 from .dataset import MultiVideoDataset, count_batches, load_batches, parse_downscales, probe_videos
-from .losses import LOSSES, psnr, score_frame, ssim
+from .losses import LOSSES, check_border, psnr, score_frame, ssim
 from .model import (MODELS, WEIGHTS, Interpolation, bundled_models, create_model, load_model, model_info,
                        model_parameters, save_model)
 from .optimizers import OPTIMIZERS
@@ -310,6 +310,7 @@ class Validator:
         share=(0, 1) # this process's number, and how many processes share the frames
     ):
         self.data, self.criterion, self.device, self.share = data, criterion, device, share
+        for source, size in zip(data.sources, data.sizes): check_border(source.path, *size.hr)
         self.indices = evenly_spaced(len(data), frames)
         self.bicubic = Interpolation('bicubic', float(data.scale))
         self.baseline = {} # index: scores of bicubic

@@ -9,8 +9,6 @@ __all__ = ['RUNNING', 'ENDED', 'train_command', 'python_code', 'launch_training'
 
 # %% ../nbs/29a_training_parts.ipynb #d8ded7b3
 import json
-import os
-import subprocess
 import sys
 import threading
 import time
@@ -20,11 +18,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import psutil
 from tqdm import tqdm
 
 from .core import TSRError, write_json
 from .dataset import FrameSizes, probe_all
+from .jobs import ACTIVE, Follower, claim, is_alive, jobs_ahead, launch, read_status
 from .model import MODELS, bundled_models, load_model
 from .runs import find_runs, run_status, watch
 from .training import TrainConfig
@@ -81,20 +79,17 @@ def python_code(
 
 # %% ../nbs/29a_training_parts.ipynb #2874664e
 def launch_training(
-    videos, config, out, resume=False, mlflow='' # as in `train_command`
+    videos, config, out, resume=False, mlflow='', # as in `train_command`
+    queue=False # wait until no earlier job runs
 ): # `Popen`
     "Start a training that outlives this process."
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     write_json(out/'command.json', dict(videos=[str(Path(v).absolute()) for v in videos], mlflow=mlflow))
-    before = json.loads((out/'status.json').read_text()) if (out/'status.json').exists() else {}
+    if not (out/'config.json').exists(): write_json(out/'config.json', asdict(config)) # known while it waits
+    before = read_status(out) if (out/'status.json').exists() else {}
     command = train_command(videos, config, out, resume, mlflow)
-    with open(out/'train.log', 'w') as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                                   env=os.environ | dict(TQDM_DISABLE='1'))
-    started = dict(phase='starting', loaded=(0, 0), pid=process.pid, error=None, updated=time.time())
-    write_json(out/'status.json', before | started) # so that the run is found from now on
-    return process
+    return launch(command, out, queue, 'train.log', **before | dict(loaded=(0, 0)))
 
 def failure_reason(
     out, # run folder
@@ -112,19 +107,14 @@ def failure_reason(
                                                            'Nothing had been saved yet: start it again')
 
 # %% ../nbs/29a_training_parts.ipynb #1cb0d69f
-RUNNING = 'starting', 'loading', 'train', 'validate' # phases of a run that goes on
-ENDED = 'done', 'stopped', 'failed', 'died', 'gone' # the others; 'gone': its folder was deleted
-
-def _is_alive(pid, since): # bool; another process may have got that number after `since`
-    try: process = psutil.Process(pid)
-    except psutil.NoSuchProcess: return False
-    return process.status() != psutil.STATUS_ZOMBIE and process.create_time() < since + 1
+RUNNING = *ACTIVE, 'loading', 'train', 'validate' # phases of a run that goes on
+ENDED = 'done', 'stopped', 'failed', 'died', 'cancelled', 'gone' # the others; 'gone': its folder was deleted
 
 def current_status(
     folder # of a run
 ): # dict
     "`run_status`; and a process that ended before its training held the lock of the folder has died, too."
-    lost = lambda s: s['phase'] == 'starting' and not _is_alive(s['pid'], s['updated'])
+    lost = lambda s: s['phase'] in ACTIVE and not is_alive(s['pid'], s['updated'])
     status = run_status(folder)
     if lost(status): status = run_status(folder) # it may have begun since the file was read
     return status | dict(phase='died') if lost(status) else status
@@ -135,77 +125,68 @@ class TrainingJob:
         on_open=lambda: None, # called before the first status of another run
         on_update=lambda status: None # called with each status; 'gone' if the folder was deleted
     ):
-        self.on_open, self.on_update, self.lock = on_open, on_update, threading.RLock()
-        self.folder = self.process = self._thread = None
-        self.status, self.stopping = {}, False
+        self.on_open, self.on_update, self.stopping = on_open, on_update, False
+        self.follower = Follower(current_status, RUNNING, self._opened, self._update)
 
     @property
-    def phase(self): return self.status.get('phase', 'new')
+    def folder(self): return self.follower.folder
 
     @property
-    def running(self): return self.phase in RUNNING
+    def status(self): return self.follower.status
+
+    @property
+    def phase(self): return self.follower.phase
+
+    @property
+    def running(self): return self.follower.running
 
     def open(self,
-        folder # of a run: new, running or over
+        folder, # of a run: new, running or over
+        process=None # `Popen`, if this process started it
     ):
         "Follow the run in a folder."
-        with self.lock:
-            self.folder, self.status, self.stopping = Path(folder), {}, False
-            self.on_open()
-            self.refresh()
-            if self.running and not self._thread:
-                self._thread = threading.Thread(target=self._follow, daemon=True, name='tsr-follow')
-                self._thread.start()
+        self.follower.open(folder, process)
 
     def start(self,
-        videos, config, folder, resume=False, mlflow='' # as in `train_command`
+        videos, config, folder, resume=False, mlflow='', queue=False # as in `launch_training`
     ):
         "Start the process, unless the folder holds another run."
-        if self.running: raise TSRError(f'{self.folder}: is running; stop it first, or open another panel')
         folder = Path(folder)
-        if not resume and (folder/'state.safetensors').exists():
-            raise TSRError(f'{folder}: this folder already contains a run. Resume it or choose another')
-        if (folder/'status.json').exists() and current_status(folder)['phase'] in RUNNING:
-            raise TSRError(f'{folder}: a training is already running in this folder')
-        self.process = launch_training(videos, config, folder, resume, mlflow)
-        self.open(folder)
+        with claim(folder, 5.):
+            if (folder/'status.json').exists() and current_status(folder)['phase'] in RUNNING:
+                raise TSRError(f'{folder}: a training is already running in this folder')
+            if not resume and (folder/'state.safetensors').exists():
+                raise TSRError(f'{folder}: this folder already contains a run. Resume it or choose another')
+            process = launch_training(videos, config, folder, resume, mlflow, queue)
+        self.open(folder, process)
 
     def stop(self):
-        "Ask the run to save its state and end after the current step."
+        "Ask the run to save its state and end after the current step; a run that waits in the queue is taken out of it."
         if not self.running: raise TSRError('no training is running')
         self.stopping = True
-        self.refresh()
+        self.follower.refresh()
 
     def refresh(self):
         "Read the status and report it."
-        with self.lock:
-            if self.process: self.process.poll() # reaps it when it has ended
-            try: self.status = current_status(self.folder)
-            except TSRError as e: self.status = dict(phase='gone', error=str(e))
-            # an earlier file would be taken for one that was left over
-            heard = self.phase in ('train', 'validate') or (self.status.get('loaded') or (0, 0))[1]
-            if self.stopping and self.running and heard:
-                with suppress(OSError): (self.folder/'stop').touch()
-            self.on_update(self.status)
-
-    def _follow(self):
-        while self._thread:
-            time.sleep(.5)
-            with self.lock:
-                self.refresh()
-                if not self.running: self._thread = None
+        self.follower.refresh()
 
     def wait(self,
         phases=ENDED, # that end the waiting
         timeout=120. # seconds
     ): # the phase
         "Wait until the run has reached one of these phases (for cells and tests)."
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            with self.lock: # what belongs to a phase has been reported then
-                if self.phase in phases: break
-            time.sleep(.05)
-        return self.phase
+        return self.follower.wait(phases, timeout)
+
+    def _opened(self):
+        self.stopping = False
+        self.on_open()
+
+    def _update(self, status):
+        # an earlier file would be taken for one that was left over
+        heard = status['phase'] in ('queued', 'train', 'validate') or (status.get('loaded') or (0, 0))[1]
+        if self.stopping and self.running and heard:
+            with suppress(OSError): (self.folder/'stop').touch()
+        self.on_update(status)
 
 # %% ../nbs/29a_training_parts.ipynb #046e0cd1
 def next_run_folder(stem='runs/panel'): # str
@@ -230,7 +211,7 @@ class TrainingForm(Part):
         self.configs = ConfigForm(models, on_change)
         self.videos = VideoPicker(on_change=on_change, on_error=on_error)
         self.folder_text = W.Text(**typed)
-        self.mlflow_text = W.Text(placeholder='none; for example sqlite:///mlflow.db', **typed)
+        self.mlflow_text = W.Text(placeholder='beside the runs; off, or for example sqlite:///mlflow.db', **typed)
         saved = [m for m in models if m.endswith('.safetensors')]
         self.source = W.Combobox(placeholder='a checkpoint or config.json', options=saved, **typed)
         self.source.observe(lambda change: change['new'] and self.load(change['new']), 'value')
@@ -401,7 +382,9 @@ def run_summary(
     metrics = s.get('metrics') or {}
     numbers = ''.join(f', {text.format(metrics[k])}' for k, text in _FORMATS.items() if k in metrics)
     at = f'{s.get("batch", 0)} of {s.get("batches", 0)}'
-    texts = dict(starting='starting', loading='loading the videos',
+    ahead = jobs_ahead(s['pid']) if phase == 'queued' else 0
+    texts = dict(queued=f'waits in the queue, {ahead} job{"s" * (ahead != 1)} before it', starting='starting',
+                 cancelled='taken out of the queue', loading='loading the videos',
                  train=f'training, {_epoch(s)}, batch {at}{numbers}',
                  validate=f'validating, {_epoch(s)}, frame {at}{numbers}',
                  done=f'done, {s.get("step", 0)} steps in {s.get("minutes", 0):.1f} min',
@@ -467,9 +450,10 @@ def compare_with_bicubic(
 def _mlflow_note(out): # str, '' if the run is not in MLflow
     run, command = out/'mlflow_run.txt', out/'command.json'
     if not run.exists(): return ''
+    from tsr.tracking import store_uri  # only here: it takes a moment to load
     uri = json.loads(command.read_text())['mlflow'] if command.exists() else ''
-    where = f' in {uri}. To open it: mlflow ui --backend-store-uri {uri}' if uri else ''
-    return f'MLflow run {run.read_text()}{where}'
+    uri = uri or store_uri(folder=out.parent)
+    return f'MLflow run {run.read_text()} in {uri}. To open it: mlflow ui --backend-store-uri {uri}'
 
 # %% ../nbs/29a_training_parts.ipynb #ac2b8119
 class RunView(Part):
