@@ -126,16 +126,20 @@ def _format_scores(
     df # from `evaluate`
 ): # str
     "The scores of `summary_table` as text."
-    table = summary_table(df)[['psnr', 'gain_psnr', 'ssim', 'qm']]
-    table.columns = ['PSNR dB', 'gain dB', 'SSIM', 'QM']
+    columns = dict(psnr='PSNR dB', gain_psnr='gain dB', ssim='SSIM', qm='QM', tpsnr_y='tPSNR-Y dB', vmaf='VMAF')
+    table = summary_table(df)
+    table = table[[c for c in columns if c in table]].rename(columns=columns)
     table.index.name = None
-    formatters = {'gain dB': '{:+.2f}'.format, 'PSNR dB': '{:.2f}'.format}
+    formatters = {'gain dB': '{:+.2f}'.format, **dict.fromkeys(('PSNR dB', 'tPSNR-Y dB', 'VMAF'), '{:.2f}'.format)}
     return table.to_string(float_format='{:.3f}'.format, formatters=formatters)
 
 def _upscale_sample(model, device, precision, **options):
     "What `tsr upscale` does without arguments."
     folder = Path('tsr_sample')
-    folder.mkdir(exist_ok=True)
+    try: folder.mkdir(exist_ok=True)
+    except OSError as e:
+        raise TSRError(f'{folder.absolute()}: the folder for the sample clip cannot be made ({e.strerror}); '
+                       'change to a folder that can be written, or name a video') from None
     hr, lr, sr = (folder/f'sample_{name}.mp4' for name in ('720p', '360p', '720p_tsr'))
     typer.echo(f'No video given: rendering the sample scene {TEST_SCENES[0]!r}, whose ground truth is known ...')
     make_sample(TEST_SCENES[0], hr)
@@ -364,7 +368,7 @@ def _config_options(): # list of `inspect.Parameter`
     "A command-line option for each field of `TrainConfig`."
     options, defaults = [], asdict(TrainConfig())
     for f in fields(TrainConfig):
-        kind = dict if isinstance(defaults[f.name], dict) else f.type
+        kind = dict if isinstance(defaults[f.name], dict) else str if f.type == float | str else f.type
         extra = dict(parser=json.loads, metavar='JSON', show_default=False) if kind is dict else {}
         note = typer.Option(help=f.metadata['help'], **extra)
         default = None if kind is dict else defaults[f.name]
@@ -373,30 +377,53 @@ def _config_options(): # list of `inspect.Parameter`
         options.append(parameter)
     return options
 
+def _with_dicts(options): # dict
+    "Options that are dicts, empty where they are not given."
+    return {k: {} if v is None and k.endswith('_args') else v for k, v in options.items()}
+
+def _train_config(ctx, file, options): # `TrainConfig`
+    "The options of a file, and those that were typed."
+    options = _with_dicts(options)
+    if file is None: return TrainConfig(**options)
+    typed = {k: v for k, v in options.items() if (source := ctx.get_parameter_source(k)) and source.name == 'COMMANDLINE'}
+    if {'epochs', 'steps', 'minutes'} & set(typed): typed = dict(steps=None, minutes=None) | typed
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', 'options that are not given')
+        warnings.filterwarnings('error', 'options that this version')
+        try: return TrainConfig.load(file, **typed)
+        except UserWarning as e: raise TSRError(f'{file}: {e}') from None
+
 def train(
-    videos: Annotated[list[Path], typer.Argument(help='Videos or folders to train on.')],
+    ctx: typer.Context,
+    videos: Annotated[list[Path] | None, typer.Argument(show_default=False, help='Videos or folders to train on.')] = None,
     out: Annotated[Path, typer.Option(help='Folder of the run.')] = Path('runs/latest'),
-    resume: Annotated[bool, typer.Option('--resume', help='Continue the run in that folder.')] = False,
+    resume: Annotated[bool, typer.Option('--resume',
+        help='Continue the run in that folder; with a greater length also one that is finished.')] = False,
+    config_file: Annotated[Path | None, typer.Option('--config', metavar='FILE', show_default=False,
+        help='Options from a .json or .yaml file, or from a checkpoint; what else is given here takes precedence.')] = None,
+    print_config: Annotated[bool, typer.Option('--print-config', help='Print all options as JSON, for --config, and end.')] = False,
+    dry_run: Annotated[bool, typer.Option('--dry-run',
+        help='Say what would be trained on, for how long and with how much disk, and end.')] = False,
     mlflow: Annotated[str | None, typer.Option(metavar='URI', show_default='mlflow.db beside the run, if MLflow is installed',
         help='MLflow store that the run is logged to; off: none.')] = None,
     plugin: _Plugin = None,
     **config
 ):
     "Train a model on videos. The folder of the run receives best.safetensors and last.safetensors."
-    config['model_args'] = config['model_args'] or {}
+    options = _train_config(ctx, config_file, config)
+    if print_config: return typer.echo(json.dumps(asdict(options), indent=1))
+    if not videos: raise TSRError('no videos given: name files or folders to train on')
     keep_freed_memory(training=True)
     from tsr.tracking import callbacks_for  # only here: it takes a moment to load
-    trainer = MultiTrainer(_find_inputs(videos, read_tags=False), TrainConfig(**config), out, [Progress(), *callbacks_for(mlflow)])
-    history = trainer.train(resume)
+    callbacks = [Progress(), *callbacks_for(mlflow)]
+    trainer = MultiTrainer(_find_inputs(videos, read_tags=False), options, out, callbacks)
+    if trainer.main and (dry_run or not resume): typer.echo(f'{trainer.plan()}')
+    if dry_run: return
+    trainer.train(resume)
     if not trainer.main: return
     if trainer.phase == 'stopped':
         typer.echo(f'stopped after step {trainer.step}; the same command with --resume continues')
         raise typer.Exit(130)
-    if len(history):
-        last = history.iloc[-1]
-        typer.echo(f'{len(history)} epochs, {last.step:.0f} steps, {last.minutes:.1f} min: '
-                   f'{last.psnr:.2f} dB, {last.gain_psnr:+.2f} dB over bicubic on what was held out of the training')
-        typer.echo(f'best: {out/"best.safetensors"}\nlast: {out/"last.safetensors"}')
 
 def _takes_config(command):
     "Give a command that has `**config` an option for each field of `TrainConfig`."
@@ -427,10 +454,9 @@ def tune(
 ):
     "Search for hyper-parameters. The folder receives best.json, for tsr train --config, a table and pictures."
     from tsr.tuning import plots, tune
-    config['model_args'] = config['model_args'] or {}
     keep_freed_memory(training=True)
     paths = _find_inputs(videos, read_tags=False)
-    study = tune(paths, search, TrainConfig(**config), out, trials, study_minutes, _print_trial, storage=storage, mlflow=mlflow)
+    study = tune(paths, search, TrainConfig(**_with_dicts(config)), out, trials, study_minutes, _print_trial, storage=storage, mlflow=mlflow)
     if study.interrupted:
         typer.echo('stopped; the same command continues')
         raise typer.Exit(130)
@@ -462,6 +488,8 @@ def evaluate_command(
         help='Height of the ground truth.')] = None,
     downscale: Annotated[str, typer.Option(
         help='area, bicubic, lanczos, or h264-23: area, then H.264 at CRF 23.')] = 'area',
+    extra: Annotated[list[str] | None, typer.Option(show_default=False,
+        help='A measure of the sequence too: vmaf, or tpsnr_y (flicker). Can be given several times.')] = None,
     out: Annotated[Path | None, typer.Option('--out', '-o', show_default=False,
         help='Write the table to this .csv file, with a .json beside it that says how it was made.')] = None,
     save: Annotated[Path | None, typer.Option(metavar='FOLDER', show_default=False,
@@ -477,7 +505,8 @@ def evaluate_command(
     with warnings.catch_warnings():
         warnings.filterwarnings('ignore', 'left out: ') # the lines below say it
         df = evaluate(model or ['default'], _find_inputs(videos), every, scale=scale, low_res=low_res,
-                      high_res=high_res, downscale=downscale, device=device, precision=precision, save=save)
+                      high_res=high_res, downscale=downscale, device=device, precision=precision,
+                      extra=extra or (), save=save)
     typer.echo(_format_scores(df))
     count, errors, facts = df.video.nunique(), df.attrs['videos_left_out'], df.attrs
     of = f'{count} of {count + len(errors)}' if errors else count

@@ -51,9 +51,11 @@ class Registry(Mapping):
     "Named classes or functions of one kind; `register` adds one, an unknown name raises `TSRError`."
     def __init__(self,
         kind:str, # what an entry is called in messages, as 'loss'
+        library=None, # module whose classes are found by their names too, without being listed
+        base=object, # of the classes that count there
         **entries # name=object, or name='module' that defines the name and is imported at the first use
     ):
-        self.kind, self._entries = kind, entries
+        self.kind, self.library, self.base, self._entries = kind, library, base, entries
 
     def register(self,
         entry=None, # the class or function; None: returns a decorator
@@ -69,15 +71,40 @@ class Registry(Mapping):
         self[name]
         del self._entries[name]
 
+    def name_of(self,
+        entry # a class, a function, or an object that is called
+    )->str:
+        "The name under which an entry is found; a new one is registered. TSRError if it has no name, or that of another."
+        for name, known in self._entries.items():
+            if known is entry: return name
+        name = getattr(entry, '__name__', type(entry).__name__)
+        if not name.isidentifier():
+            raise TSRError(f'a {self.kind} that is a lambda has no name that a file could hold; define it with def')
+        if self._in_library(name) is entry: return name
+        if name in self and not _same_definition(self[name], entry):
+            raise TSRError(f'a {self.kind} {name!r} exists already; give yours another name')
+        self.register(entry, name=name)
+        return name
+
+    def _in_library(self, name):
+        found = getattr(self.library, name, None) if isinstance(name, str) else None
+        return found if isinstance(found, type) and issubclass(found, self.base) and found is not self.base else None
+
     def __getitem__(self, name):
+        if name not in self._entries and (found := self._in_library(name)): return found
         if name not in self._entries:
             raise TSRError(f'no {self.kind} {name!r}{did_you_mean(name, self)}: choose from {", ".join(self)}')
         if isinstance(self._entries[name], str): self._entries[name] = getattr(import_module(self._entries[name]), name)
         return self._entries[name]
 
-    def __contains__(self, name): return name in self._entries
+    def __contains__(self, name): return name in self._entries or self._in_library(name) is not None
     def __iter__(self): return iter(self._entries)
     def __len__(self): return len(self._entries)
+
+def _same_definition(a, b): # bool
+    "Whether two objects come from the same statement of the same module, which was run again."
+    place = lambda x: (getattr(x, '__module__', None), getattr(x, '__qualname__', type(x).__qualname__))
+    return place(a) == place(b)
 
 def did_you_mean(
     name:str, # as it was typed

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['SEGMENT', 'FLAT', 'MOTION_MARGIN', 'VideoSource', 'probe_source', 'probe_all', 'probe_videos', 'manifest',
-           'scene_cuts', 'FrameSizes', 'FrameFile', 'FlowFile', 'disk_usage', 'SegmentCache', 'SegmentStore',
-           'parse_downscales', 'scene_window', 'random_patch', 'pack_rgb', 'unpack_rgb', 'Symmetry', 'augment',
-           'SegmentIndex', 'MultiVideoDataset', 'segment_order', 'warm_cache', 'epoch_order', 'batch_by_video',
-           'max_open_segments', 'count_batches', 'load_batches']
+           'scene_cuts', 'FrameSizes', 'FrameFile', 'FlowFile', 'DamagedSegment', 'disk_usage', 'SegmentCache',
+           'SegmentStore', 'parse_downscales', 'scene_window', 'random_patch', 'pack_rgb', 'unpack_rgb', 'Symmetry',
+           'augment', 'SegmentIndex', 'MultiVideoDataset', 'segment_order', 'warm_cache', 'epoch_order',
+           'batch_by_video', 'max_open_segments', 'count_batches', 'try_batch', 'load_batches']
 
 # %% ../nbs/24_dataset.ipynb #8d276e74
 import ast
@@ -42,7 +42,7 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 from tqdm.auto import tqdm
 
 from . import __version__
@@ -80,7 +80,7 @@ class VideoSource:
         "Decode some frames, starting at the key frame before them."
         if is_photo(self.path): return islice(photo_frames(self.path, stop, size=size), start, stop)
         before = (self.times[start - 1] + self.times[start]) / 2 if start else 0
-        frames = read_frames(self.path, start=float(before), size=size)
+        frames = read_frames(self.path, start=float(before), size=size, strict=True)
         return (frame.image for frame in islice((f for f in frames if float(f.time) in self._listed), stop - start)) # not what fills a hole
 
     @cached_property
@@ -109,20 +109,53 @@ def _cache_version(*functions): # text
     return f'{_hash_code(sources)} {av.__version__}'
 
 # %% ../nbs/24_dataset.ipynb #24c0de14
+def _bytecode(function): # text, '' for what is not written in Python
+    "What stands for the source where that is not known, as of code that was run from a text."
+    code = getattr(function, '__code__', None)
+    return f'{code.co_code.hex()} {[c for c in code.co_consts if not inspect.iscode(c)]}' if code else ''
+
 @lru_cache
 def _function_code(
     function # or a `partial`, or a callable object
 ): # 16 hexadecimal digits
-    """Hash of the code of a function, so that what it made is made again when it changes.
-    Of tsr's own optical flow, the whole module counts; what a user's function calls is not followed."""
+    """Hash of the code of a function, so that what it made is made again when it changes. Of tsr's own optical flow, the
+    whole module counts."""
     inner = getattr(function, 'func', function) # of a `partial`
     module = inspect.getmodule(inner)
     own = module if module is inspect.getmodule(optical_flow) else inner if inspect.isroutine(inner) else type(inner)
     try: source = inspect.getsource(own)
-    except (OSError, TypeError): source = ''
+    except (OSError, TypeError): source = _bytecode(own)
     with suppress(SyntaxError): source = _hash_code([source]) # a lambda amid an expression is taken as it is
     options = getattr(function, 'args', ()), getattr(function, 'keywords', {})
     return hashlib.sha256(f'{source} {options}'.encode()).hexdigest()[:16]
+
+def _read_names(function): # dict: name -> value
+    "The global variables that a function reads, and those of the functions around it."
+    codes, names = [function.__code__], set()
+    while codes:
+        code = codes.pop()
+        names |= set(code.co_names)
+        codes += [c for c in code.co_consts if inspect.iscode(c)]
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or ()))
+    found = {name: function.__globals__[name] for name in names if name in function.__globals__}
+    return found | {name: cell.cell_contents for name, cell in cells.items() if cell.cell_contents is not function}
+
+def _value_text(value, home, seen): # text
+    "What tells a value that a function reads from another; functions of the same module `home` are followed."
+    if isinstance(value, np.ndarray): return hashlib.sha256(value.tobytes()).hexdigest()
+    if torch.is_tensor(value): return _value_text(value.detach().cpu().numpy(), home, seen)
+    if isinstance(value, (int, float, complex, str, bytes, type(None), Path)): return repr(value)
+    if isinstance(value, (list, tuple)): return str([_value_text(v, home, seen) for v in value])
+    if isinstance(value, dict): return str({k: _value_text(v, home, seen) for k, v in value.items()})
+    if inspect.isfunction(value) and value.__module__ == home: return _reading_code(value, seen)
+    return getattr(value, '__qualname__', type(value).__qualname__)
+
+def _reading_code(function, seen=()): # text
+    "The code of a function and the values that it reads."
+    inner = getattr(function, 'func', function)
+    if not inspect.isfunction(inner) or inner in seen: return _function_code(function)
+    read = {k: _value_text(v, inner.__module__, (*seen, inner)) for k, v in sorted(_read_names(inner).items())}
+    return hashlib.sha256(f'{_function_code(function)} {read}'.encode()).hexdigest()[:16]
 
 def _own_functions(
     downscale # as in `parse_degradation`
@@ -136,7 +169,7 @@ def _own_functions(
 
 def _degradation_code(downscale): # text, '' if nothing of it is the user's
     "The code of a degradation."
-    return ''.join(_function_code(function) for _, _, function in _own_functions(downscale))
+    return ''.join(_reading_code(function) for _, _, function in _own_functions(downscale))
 
 def _with_crf(downscale, number): # 'h264' -> 'h264-18' to 'h264-28'
     "A CRF for compression without one, by any number, such as a hash."
@@ -380,13 +413,22 @@ def _open_segment(folder, hr, lr, sizes, count): # two `FrameFile`, list of cuts
     os.utime(folder) # it was used
     return found
 
+class DamagedSegment(TSRError):
+    "A part of a video that cannot be decoded, whose file is there."
+
 def _segment_frames(source, span, sizes): # iterator of uint8 (H, W, 3)
     "The HR frames of a segment; a file with fewer frames than its packets promised repeats its last one."
     (width, height), count = sizes.hr, 0
-    for frame in source.frames(*span, sizes.decoded):
-        yield (last := frame[:height, :width])
-        count += 1
-    if not count: raise TSRError(f'{source.path}: no frame can be decoded after {source.times[span[0]]:.2f} s; copy it again, or leave it out')
+    try:
+        for frame in source.frames(*span, sizes.decoded):
+            yield (last := frame[:height, :width])
+            count += 1
+    except TSRError as e:
+        if not source.path.exists(): raise
+        raise DamagedSegment(str(e)) from None
+    if not count:
+        raise DamagedSegment(f'{source.path}: no frame can be decoded after {source.times[span[0]]:.2f} s; copy it again, '
+                             'or leave it out')
     for _ in range(count, span[1] - span[0]): yield last
 
 # %% ../nbs/24_dataset.ipynb #6edb9abc
@@ -462,9 +504,11 @@ class SegmentCache:
 class SegmentStore:
     "Decoded segments, from the cache where they are there."
     def __init__(self,
-        gigabytes=16. # limit of the cache
+        gigabytes=16., # limit of the cache
+        downscales=() # that are used: their code counts as it is now
     ):
         self.cache, self.version = SegmentCache(gigabytes), _cache_version(_segment_frames, scene_cuts)
+        self.codes = {downscale: _degradation_code(downscale) for downscale in downscales}
 
     def open(self,
         source, # `VideoSource`
@@ -472,7 +516,8 @@ class SegmentStore:
         sizes, # `FrameSizes`
         downscale # a name in `DEGRADATIONS`, 'h264-CRF', or 'h264' for a CRF that depends on the segment
     ): # HR and LR `FrameFile`; list of the frames that begin a scene
-        "Open a segment; decode it first where it is missing or incomplete. Raises `TSRError` if there is no room for it."
+        """Open a segment; decode it first where it is missing or incomplete. Raises `DamagedSegment` if that fails, and
+        `TSRError` if there is no room for it."""
         paths, count = self._paths(source, span, sizes, downscale), span[1] - span[0]
         def opened(): return _open_segment(*paths, sizes, count)
         return self._made(Path(paths[0]), opened, lambda: self._fill(*map(Path, paths), source, span, sizes))
@@ -493,7 +538,7 @@ class SegmentStore:
             time.sleep(.1)
 
     def _paths(self, source, span, sizes, downscale):
-        code = _degradation_code(downscale)
+        code = self.codes[downscale] if downscale in self.codes else _degradation_code(downscale)
         return _segment_paths(self.cache.root, self.version, source.sha256, source.name, span, sizes.text, downscale, code)
 
     def open_flow(self,
@@ -512,7 +557,19 @@ class SegmentStore:
         return self._made(Path(folder), lambda: FlowFile(file, sizes.lr, count), allocate)
 
     def _fill(self, folder, hr, lr, source, span, sizes): # whether there was room
-        "Write the files that a segment lacks."
+        "Write the files that a segment lacks. What cannot be decoded is noted, and not tried again."
+        if (note := folder/'damaged.txt').exists(): raise DamagedSegment(note.read_text())
+        try: return self._decode(folder, hr, lr, source, span, sizes)
+        except DamagedSegment as e:
+            (folder/'room.part').unlink(missing_ok=True)
+            with atomic_write(note) as part: part.write_text(str(e))
+            raise
+
+    def damaged(self, source, span, sizes): # bool
+        "Whether a segment was found to be damaged, in this process or another."
+        return Path(self._paths(source, span, sizes, 'area')[0], 'damaged.txt').exists()
+
+    def _decode(self, folder, hr, lr, source, span, sizes):
         count = span[1] - span[0]
         missing = [(path, size) for path, size in ((hr, sizes.hr), (lr, sizes.lr)) if not _is_whole(path, size, count)]
         if not self.cache.reserve(folder, sum(_rgb_bytes(size, count) for _, size in missing)): return False
@@ -740,7 +797,9 @@ class MultiVideoDataset(Dataset):
         if not len(self.index):
             raise TSRError(f'{self.sources[0].path}: no frames between {part[0]:g} and {part[1]:g} of its length; give a longer video')
         self.downscales, self.probabilities = parse_downscales(downscale)
-        self.store, self.flow_search = SegmentStore(cache_gb), None # as in `SRModel`; `load_batches` sets it
+        self.store = SegmentStore(cache_gb, self.downscales)
+        self.flow_search = None # as in `SRModel`; `load_batches` sets it
+        self.left_out: dict = {} # number of a segment that cannot be decoded -> that of the one in its place
 
     def __len__(self): return len(self.index) * self.patches_per_window
 
@@ -753,9 +812,38 @@ class MultiVideoDataset(Dataset):
     def open(self,
         s # number of the segment
     ): # HR and LR `FrameFile`, scene cuts, and the number in the video of the first of these frames
-        "Open a segment, with its downscale of this epoch."
-        which = self._segment(s)
-        return *self.store.open(*which), which[1][0]
+        "Open a segment, with its downscale of this epoch; in place of a damaged one, another."
+        which = self._segment(self.left_out.get(s, s))
+        try: return *self.store.open(*which), which[1][0]
+        except DamagedSegment as e: self._leave_out(s, e)
+        return self.open(s)
+
+    def _leave_out(self, s, error):
+        "Note the next segment that can be decoded, of this video, else of one of this size. Raises the error if there is none."
+        v, n = self.index.segments[:, 0], len(self.index.segments)
+        like = [t % n for t in range(s + 1, s + n) if self.patch or self.sizes[v[t % n]].lr == self.sizes[v[s]].lr]
+        for t in sorted(like, key=lambda t: v[t] != v[s]):
+            with suppress(DamagedSegment):
+                self.store.open(*self._segment(t))
+                break
+        else: raise error
+        if not any(v[t] == v[s] for t in self.left_out) and get_worker_info() is None:
+            warnings.warn(f'{error}; frames {self.index.segments[s, 1]} to {self.index.segments[s, 2] - 1} are left out')
+        self.left_out[s] = t
+
+    def damaged(self): # list of the numbers of segments that are left out
+        "What this process and its workers could not decode."
+        which = ((s, self.sources[v], self.index.span(s), self.sizes[v]) for s, v in enumerate(self.index.segments[:, 0]))
+        return [s for s, *segment in which if s in self.left_out or self.store.damaged(*segment)]
+
+    def _open_item(self, i): # number of the segment, HR and LR `FrameFile`, scene cuts, index of the frame among these
+        "Open what is needed for item `i`."
+        s, _, frame = self.locate(i)
+        after = frame - self.index.segments[s, 1]
+        hr, lr, cuts, first = self.open(s)
+        if (there := self.left_out.get(s, s)) == s: return s, hr, lr, cuts, frame - first
+        start, stop = self.index.segments[there, 1:].tolist()
+        return there, hr, lr, cuts, int(start + after % (stop - start)) - first
 
     def _segment(self, s): # what `SegmentStore.open` takes
         v, downscale = int(self.index.segments[s, 0]), self.downscales[0]
@@ -769,9 +857,7 @@ class MultiVideoDataset(Dataset):
     ): # packed pixels: window (T, h, w), and in training the HR frame (H, W)
         "One example."
         rng = random.Random(f'{self.seed} {self.epoch} {i}') # NumPy's takes ten times as long to construct
-        s, _, frame = self.locate(i)
-        hr, lr, cuts, first = self.open(s)
-        j = frame - first
+        _, hr, lr, cuts, j = self._open_item(i)
         window = scene_window(j, len(hr), cuts, self.frames_back, self.frames_forward, rng.choice(self.strides))
         if not self.training: return pack_rgb(hr.read(window)),
         patch, rows, cols = random_patch(lr, window, self.frames_back, self.patch, self.scale.denominator, rng)
@@ -784,10 +870,8 @@ class MultiVideoDataset(Dataset):
     ): # float32 (C', h, w), uint8 (H, W, 3)
         "The same example as the model takes it. Its neighbours are followed beyond the patch."
         rng = random.Random(f'{self.seed} {self.epoch} {i}')
-        s, _, frame = self.locate(i)
-        hr, lr, cuts, first = self.open(s)
-        flows = self.store.open_flow(*self._segment(s), self.flow_search)
-        j, center = frame - first, self.frames_back
+        s, hr, lr, cuts, j = self._open_item(i)
+        flows, center = self.store.open_flow(*self._segment(s), self.flow_search), self.frames_back
         window = scene_window(j, len(hr), cuts, self.frames_back, self.frames_forward, rng.choice(self.strides))
         _, rows, cols = random_patch(lr, window[center:center + 1], 0, self.patch, self.scale.denominator, rng)
         truth = pack_rgb(hr.read([j], _to_hr(rows, self.scale), _to_hr(cols, self.scale))[0])
@@ -965,6 +1049,24 @@ def count_batches(
     return sum(max(1, n // size) for n in totals.values() if n)
 
 # %% ../nbs/24_dataset.ipynb #24c0de13
+def try_batch(
+    data, # `MultiVideoDataset`
+    size, # examples
+    align=None, flow_search=None # as in `load_batches`
+): # x and hr; seconds to decode a frame, and to prepare a batch
+    "One batch of one segment, to see how long it takes. Almost nothing is decoded for it."
+    data.flow_search, s = flow_search, segment_order(data)[0]
+    reader = _AlignedBatches(data, _align_on_cpu(align)) if align else data
+    n, stop = (int(k) * data.patches_per_window for k in (np.diff(data.index.segments[s, 1:])[0], data.index.ends[s]))
+    times, items = [time.monotonic()], [stop - 1 - k % n for k in range(size)]
+    data.open(s)
+    for _ in range(2): # the first one finds the motion
+        times.append(time.monotonic())
+        batch = reader.__getitems__(items)
+    opened, first, second = np.diff([*times, time.monotonic()])
+    begin, end = data.index.span(s)
+    return batch, float(opened + max(first - second, 0)) / (end - begin), float(second)
+
 def _share_of(
     batch, # list
     rank, ranks # this process, and how many share each batch
@@ -1006,12 +1108,13 @@ def load_batches(
     watch=lambda done, total: None, # as in `warm_cache`
     align=None, # `SRModel.align`, or None: the windows themselves
     flow_search=None, # as in `SRModel`; `align` then also takes motion, found once for each pair of frames and cached
+    order=None, # iterable of the items; None: each once, at random
     multiprocessing_context=None # how workers are started: 'fork', 'spawn' or 'forkserver'; None: the platform's default
 ): # iterable of (x, hr): x is uint8 (B, T, h, w, 3), or with `align` float (B, C', h, w); hr is uint8 (B, H, W, 3)
     "The batches of an epoch, the same for any number of workers, in the same number and size for each process."
     data.epoch, data.flow_search = epoch, flow_search
     warm_cache(data, max_open_segments(data), watch=watch)
-    items = epoch_order(data, max_open_segments(data))
+    items = epoch_order(data, max_open_segments(data)) if order is None else order
     batches = batch_by_video(items, size, lambda i: data.locate(i)[1], lambda v: None if data.patch else data.sizes[v].lr)
     mine = (_share_of(batch, *share) for batch in islice(batches, skip, None))
     method = multiprocessing.get_context(multiprocessing_context).get_start_method() if workers else None

@@ -4,14 +4,16 @@
 
 # %% auto #0
 __all__ = ['MODELS', 'INTERPOLATIONS', 'WEIGHTS', 'whole_scale', 'SRModel', 'Interpolation', 'LinearFilter', 'fit_linear',
-           'TSRCNN', 'TSRCNN_small', 'TSRCNN_large', 'summary', 'load_original', 'model_parameters', 'create_model',
-           'save_model', 'model_info', 'bundled_models', 'load_model', 'export_onnx']
+           'TSRCNN', 'TSRCNN_small', 'TSRCNN_large', 'summary', 'load_original', 'PlainModel', 'as_sr_model',
+           'model_parameters', 'create_model', 'save_model', 'model_info', 'bundled_models', 'load_model',
+           'adapt_frames', 'export_onnx']
 
 # %% ../nbs/02_model.ipynb #7a35915c
+import copy
 import inspect
 import json
 import math
-from functools import wraps
+from functools import partial, wraps
 from importlib.util import find_spec
 from numbers import Real
 from pathlib import Path
@@ -96,6 +98,12 @@ class SRModel(nn.Module):
 
     @property
     def center_channels(self): return slice(3 * self.frames_back, 3 * self.frames_back + 3) # where they hold the frame itself
+
+    @property
+    def channel_names(self): # list of `align_channels` tuples; None: not known
+        "What each channel of `align` is, by which `adapt_frames` finds the weights: (kind, offset of the frame, number), as ('frame', -1, 2)."
+        offsets = range(-self.frames_back, self.frames_forward + 1)
+        return [('frame', d, c) for d in offsets for c in range(3)] if self.stacks_frames else None
 
     @property
     def memory_per_pixel(self): # bytes
@@ -297,10 +305,55 @@ def load_original(
     model.provenance = dict(source=Path(path).name, project='github.com/Dawid64/super-enhanced-resolution')
     return model.eval()
 
+# %% ../nbs/02_model.ipynb #cf37fa50
+class PlainModel(SRModel):
+    "A module that knows nothing of tsr, as a model."
+    def __init__(self,
+        module, # its name in `MODELS`; takes (B, 3*T, h, w), returns (B, 3, s*h, s*w)
+        scale=2, frames_back=0, frames_forward=0, # as in `SRModel`
+        **args # the module's own
+    ):
+        super().__init__(scale, frames_back, frames_forward)
+        self.net = MODELS[module](**args)
+
+    def reconstruct(self, x):
+        try: return self.net(x)
+        except RuntimeError as e:
+            if 'channels' not in str(e): raise
+            raise TSRError(f'{self.args["module"]}: cannot take (B, {x.shape[1]}, h, w), the colours of {self.num_frames} frame(s), '
+                           f'where its input is another ({first_line(e)}); set frames_back and frames_forward') from None
+
+class _CopyOf:
+    "Makes copies of a module of which only the object is known."
+    def __init__(self, module):
+        self.original, self.__module__, self.__qualname__ = module, type(module).__module__, type(module).__qualname__
+    def __call__(self): return copy.deepcopy(self.original)
+
+def as_sr_model(
+    module, # `nn.Module`
+    scale=2, frames_back=0, frames_forward=0 # as in `SRModel`, for a module that knows nothing of tsr
+): # `SRModel` with the same weights, whose class is registered
+    "A module as a model that can be trained and saved. Raises `TSRError` if its class is registered and needs arguments."
+    if isinstance(module, SRModel):
+        try: _registered_name(module)
+        except TSRError: MODELS.name_of(type(module))
+        return module
+    name = type(module).__name__
+    if name not in MODELS or isinstance(MODELS[name], _CopyOf): MODELS.register(_CopyOf(module), name=name)
+    try:
+        model = PlainModel(name, scale, frames_back, frames_forward)
+        model.net.load_state_dict(module.state_dict())
+    except (TypeError, RuntimeError):
+        raise TSRError(f'{name}: its arguments are not known; give the name of the class, and model_args') from None
+    model.net = module
+    return model
+
 # %% ../nbs/02_model.ipynb #277fe021
 def _factory(name): # in `MODELS`
     "Its class or function, and the parameters of that."
     make = MODELS[name]
+    plain = isinstance(make, type) and not hasattr(make, 'reconstruct')
+    if plain or isinstance(make, _CopyOf): make = partial(PlainModel, name)
     return make, inspect.signature(make).parameters
 
 def model_parameters(
@@ -323,6 +376,7 @@ def create_model(
 
 def _registered_name(model):
     "Under which a model's class is found again."
+    if isinstance(model, PlainModel): return model.args['module']
     cls = type(model)
     for name in dict.fromkeys((cls.__name__, *MODELS)):
         if name not in MODELS or MODELS[name].__qualname__ != cls.__qualname__: continue
@@ -335,8 +389,12 @@ def save_model(
     **provenance # what is known about the training; anything that JSON can hold
 ):
     "Write a model into one self-describing `.safetensors` file."
-    header = dict(architecture=_registered_name(model), args=model.args, provenance=provenance)
-    if not (module := type(model).__module__).startswith('tsr.'): header['module'] = module # named when it is missing
+    plain = isinstance(model, PlainModel)
+    name = _registered_name(model)
+    args = {k: v for k, v in model.args.items() if not plain or k != 'module'}
+    header = dict(architecture=name, args=args, provenance=provenance)
+    module = type(model.net if plain else model).__module__
+    if not module.startswith(('tsr.', 'torch.')): header['module'] = module # named when it is missing
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     with atomic_write(path) as part: save_file(state, part, {'tsr': json.dumps(header)})
 
@@ -422,6 +480,39 @@ def _load_checkpoint(path): # of a `.safetensors` file
     except RuntimeError: raise TSRError(f'{path}: its tensors do not fit the {name} that its header describes') from None
     net.provenance = info['provenance']
     return net.eval()
+
+# %% ../nbs/02_model.ipynb #d63d9010
+def _channel_map(old, new): # two models -> (new channels, old channels)
+    "Which old input channels each new one takes over."
+    names = new.channel_names
+    moved = torch.zeros(len(names), len(old.channel_names))
+    for k, (kind, at, *rest) in enumerate(old.channel_names):
+        same = [name for name in names if (name[0], *name[2:]) == (kind, *rest)]
+        if same: moved[names.index(min(same, key=lambda name: abs(name[1] - at))), k] = 1
+    return moved
+
+def adapt_frames(
+    model, # `SRModel`, trained
+    frames_back, frames_forward # that the new one takes
+): # `SRModel` of the same kind
+    "A model with other neighbours and the weights of this one. Raises `TSRError` if its architecture does not allow it."
+    name = _registered_name(model)
+    wanted = dict(frames_back=frames_back, frames_forward=frames_forward)
+    if model.channel_names is None or not wanted.keys() <= model.args.keys():
+        raise TSRError(f'{name}: was trained with {model.frames_back} frames before and {model.frames_forward} after, which its '
+                       f'architecture cannot change to {frames_back} and {frames_forward}')
+    new, args = None, {k: v for k, v in model.args.items() if k != 'module'} | wanted
+    try:
+        new = create_model(name, **args)
+        moved, state = _channel_map(model, new), new.state_dict()
+        for k, weight in model.state_dict().items():
+            same = weight.shape == state[k].shape
+            state[k] = weight if same else torch.einsum('oi...,ni->on...', weight, moved)
+        new.load_state_dict(state)
+    except (RuntimeError, KeyError):
+        raise TSRError(f'{name}: its layers cannot be adapted to {frames_back} frames before and {frames_forward} after') from None
+    new.provenance = getattr(model, 'provenance', {})
+    return new.eval()
 
 # %% ../nbs/02_model.ipynb #c51bbbc2
 def export_onnx(

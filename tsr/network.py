@@ -125,6 +125,12 @@ class AlignedNet(TSRNet):
         return 3 + (self.num_frames - 1) * self.scale**2 + 2 * near
 
     @property
+    def channel_names(self):
+        offsets = [d for d in range(-self.frames_back, self.frames_forward + 1) if d]
+        planes = [('plane', d, k) for d in offsets for k in range(self.scale**2)]
+        return [('frame', 0, k) for k in range(3)] + planes + [('phase', d, k) for d in offsets if abs(d) <= self.phases for k in range(2)]
+
+    @property
     def memory_per_pixel(self): # four feature maps exist at a time, but the input only twice
         return max(super().memory_per_pixel, 2 * self.align_channels)
 

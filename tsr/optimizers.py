@@ -69,5 +69,5 @@ class Muon(torch.optim.Optimizer):
         p.sub_(first / (second.sqrt() + group['eps']), alpha=group['lr'])
 
 # %% ../nbs/28_optimizers.ipynb #ecbe4885
-# by the name that configurations use; an optimizer is a class that takes (parameters, lr=learning rate)
-OPTIMIZERS = Registry('optimizer', AdamW=torch.optim.AdamW, Adagrad=torch.optim.Adagrad, SGD=torch.optim.SGD, Muon=Muon)
+# By the name that configurations use: a class that takes (parameters, lr=learning rate). Those of `torch.optim` are found too.
+OPTIMIZERS = Registry('optimizer', torch.optim, torch.optim.Optimizer, AdamW=torch.optim.AdamW, Adagrad=torch.optim.Adagrad, SGD=torch.optim.SGD, Muon=Muon)

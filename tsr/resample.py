@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['KERNELS', 'DEGRADATIONS', 'CLIP_DEGRADATIONS', 'to_float', 'to_bytes', 'to_uint16', 'center_crop', 'resize_weights',
-           'resize', 'parse_degradation', 'low_resolution', 'h264', 'mpeg4', 'jpeg', 'noise', 'low_resolution_frames']
+           'resize', 'parse_degradation', 'low_resolution', 'h264', 'mpeg4', 'jpeg', 'blur', 'chroma', 'noise',
+           'low_resolution_frames']
 
 # %% ../nbs/22_resample.ipynb #7e030239
 import re
@@ -186,7 +187,8 @@ def low_resolution(
     return quantize(small)
 
 # %% ../nbs/22_resample.ipynb #e819b718
-_LEVELS = dict(h264=(0, 51), mpeg4=(1, 31), jpeg=(1, 100), noise=(0, 255)) # CRF, quantiser, quality, standard deviation
+_LEVELS = dict(h264=(0, 51), mpeg4=(1, 31), jpeg=(1, 100), noise=(0, 255), blur=(.1, 9),
+               chroma=(1, 8)) # CRF, quantiser, quality, standard deviation (codes, pixels), pixels that share a colour
 
 def _even(frames): # as most codecs want them
     "The last row or column again where their number is odd."
@@ -223,6 +225,20 @@ def jpeg(frames, level, fps):
     for frame in frames:
         _, coded = cv2.imencode('.jpg', frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(level)])
         yield np.ascontiguousarray(cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1])
+
+@CLIP_DEGRADATIONS.register
+def blur(frames, level, fps):
+    "A Gaussian blur of a standard deviation, as of a lens out of focus."
+    for frame in frames: yield cv2.GaussianBlur(np.ascontiguousarray(frame), (0, 0), level, borderType=cv2.BORDER_REPLICATE)
+
+@CLIP_DEGRADATIONS.register
+def chroma(frames, level, fps):
+    "Colour at a fraction of the resolution, as most video files hold it (chroma-2: 4:2:0), without an encoder's other losses."
+    for frame in frames:
+        y, *colour = cv2.split(cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2YCrCb))
+        small = [max(1, round(n / level)) for n in y.shape[::-1]]
+        colour = [cv2.resize(cv2.resize(c, small, interpolation=cv2.INTER_AREA), y.shape[::-1]) for c in colour]
+        yield cv2.cvtColor(cv2.merge([y, *colour]), cv2.COLOR_YCrCb2RGB)
 
 @CLIP_DEGRADATIONS.register
 def noise(frames, level, fps):

@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['RUNNING', 'save_state', 'load_state', 'optimizer_state', 'restore_optimizer', 'StopTraining', 'Callback',
-           'error_line', 'Callbacks', 'Progress', 'RunLog', 'BatchLog', 'Status', 'StopFile', 'Preview', 'run_status',
-           'watch', 'find_runs']
+           'error_line', 'Callbacks', 'epoch_line', 'result_text', 'Progress', 'RunLog', 'BatchLog', 'Status',
+           'StopFile', 'Preview', 'run_status', 'watch', 'find_runs']
 
 # %% ../nbs/26_runs.ipynb #cd0507e1
 import csv
 import json
 import os
+import sys
 import time
 from collections import defaultdict
 from contextlib import suppress
@@ -26,7 +27,6 @@ from torch.nn.functional import avg_pool2d
 from tqdm.auto import tqdm
 
 from .core import TSRError, atomic_write, first_line, run_lock, write_json, write_table
-from .dataset import manifest
 from .losses import psnr
 from .model import Interpolation
 from .resample import center_crop, to_bytes
@@ -130,10 +130,48 @@ class Callbacks(list):
                 if trainer.phase != 'failed': trainer.phase, trainer.error = 'failed', error_line(e)
         if failed: raise failed
 
+# %% ../nbs/26_runs.ipynb #85f82332
+_COLUMNS = dict(epoch=('epoch', '.0f'), step=('step', ',.0f'), minutes=('minutes', '.1f'), train_loss=('train loss', '.4g'), loss=('loss', '.4g'),
+                psnr=('PSNR dB', '.2f'), gain_psnr=('over bicubic', '+.2f'), gain_psnr_linear=('over linear', '+.2f'), ssim=('SSIM', '.4f'))
+
+def epoch_line(
+    row, # numbers of an epoch, as in metrics.csv
+    improved=False # whether it is the best so far
+): # the names of the columns, and the line below them
+    "An epoch as a line of a table; metrics of one's own come last."
+    aside = {*_COLUMNS, 'learning_rate', 'train_psnr', 'train_ssim', 'gain_ssim'}
+    columns = {k: v for k, v in _COLUMNS.items() if k in row} | {k: (k, '.4g') for k in row if k not in aside and not k.startswith('gain_')}
+    cells = [(name, format(row[k], how)) for k, (name, how) in columns.items()]
+    widths = [max(len(name), len(text), 6) for name, text in cells]
+    header, line = ('  '.join(x.rjust(w) for x, w in zip(xs, widths)) for xs in zip(*cells))
+    return header, line + '  best' * improved
+
+def result_text(trainer): # str
+    "What a training has reached, where its files are, and what to do next."
+    best = max(trainer.history, key=lambda row: row['psnr'])
+    linear = f', {best["gain_psnr_linear"]:+.2f} dB over the linear filter' if 'gain_psnr_linear' in best else ''
+    left_out = [f'{len(found)} damaged part(s)' for data in getattr(trainer, 'data', []) if (found := getattr(data, 'damaged', list)())]
+    model = trainer.out/'best.safetensors'
+    return '\n'.join([
+        f'{trainer.epoch} epochs, {trainer.step} steps, {trainer.elapsed / 60:.1f} min; epoch {best["epoch"]} is best: {best["psnr"]:.2f} dB, '
+        f'{best["gain_psnr"]:+.2f} dB over bicubic{linear}, on what was held out of the training',
+        *(f'left out of the training: {line}' for line in left_out),
+        f'best: {model}', f'last: {trainer.out/"last.safetensors"}', f'picture: {trainer.out/"preview.png"}',
+        f'next: tsr upscale VIDEO --model {model}'])
+
+def _show_picture(path):
+    "Show a picture below the cell of a notebook."
+    ipython = sys.modules.get('IPython')
+    shell = ipython.get_ipython() if ipython else None
+    if shell is None or not hasattr(shell, 'kernel') or not path.exists(): return
+    from IPython.display import Image as Picture
+    from IPython.display import display
+    display(Picture(path.read_bytes()))
+
 # %% ../nbs/26_runs.ipynb #2600a002
 class Progress(Callback):
-    "A progress bar for each epoch: speed, gain so far, time left."
-    def __init__(self): self.bar, self.shown, self.gain = None, None, ''
+    "A progress bar for each epoch: speed, gain so far, time left. After each epoch a line of a table, at the end the result."
+    def __init__(self): self.bar, self.shown, self.gain, self.lines = None, None, '', 0
 
     def after_batch(self, trainer):
         if self.shown != (trainer.epoch, trainer.phase): self._open(trainer)
@@ -146,14 +184,28 @@ class Progress(Callback):
     after_frame = after_batch
 
     def _open(self, trainer):
-        self.after_fit()
+        self._close()
         epochs = f'/{trainer.epochs}' if trainer.epochs else ''
         name = 'validation' if trainer.phase == 'validate' else f'epoch {trainer.epoch + 1}{epochs}'
         self.bar = tqdm(total=trainer.batches, initial=trainer.batch - 1, desc=name, leave=False)
         self.shown = trainer.epoch, trainer.phase
 
-    def after_epoch(self, trainer): self.gain = f' | gain {trainer.row["gain_psnr"]:+.2f} dB'
-    def after_fit(self, trainer=None):
+    def before_fit(self, trainer): self.lines = 0
+
+    def after_epoch(self, trainer):
+        self.gain = f' | gain {trainer.row["gain_psnr"]:+.2f} dB'
+        self._close()
+        header, line = epoch_line(trainer.row, trainer.improved)
+        if not self.lines: tqdm.write(header)
+        tqdm.write(line)
+        self.lines += 1
+
+    def after_fit(self, trainer):
+        self._close()
+        if trainer.phase == 'done' and trainer.history: tqdm.write(result_text(trainer))
+        if trainer.phase == 'done' and self.lines: _show_picture(trainer.out/'preview.png')
+
+    def _close(self):
         if self.bar is not None: self.bar.close()
 
 # %% ../nbs/26_runs.ipynb #0dcd48e1
@@ -163,7 +215,7 @@ class RunLog(Callback):
         write_json(trainer.out/'config.json', asdict(trainer.config))
         file = trainer.out/'manifest.json'
         if not (trainer.resumed and file.exists()): # it says what the run began with
-            write_json(file, manifest(train=trainer.split.train, validation=trainer.split.validation))
+            write_json(file, trainer.split.manifest())
         if trainer.history: self.after_epoch(trainer) # a crash may have come before it
 
     def after_epoch(self, trainer): write_table(trainer.out/'metrics.csv', trainer.history)

@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['SCHEDULES', 'PRECISIONS', 'option', 'range_text', 'is_instance_of', 'check_option', 'Options', 'TrainConfig',
-           'split_videos', 'Split', 'scheduled_learning_rate', 'average_weights', 'Validator', 'LearningRate',
-           'ClipGradients', 'UpdateAverage', 'Metrics', 'run_name', 'StopOnDivergence', 'StopOnInterrupt', 'Budget',
-           'make_accelerator', 'build_model', 'build_loss', 'git_commit', 'Checkpoints', 'as_float', 'MultiTrainer']
+           'split_videos', 'Split', 'ExampleSplit', 'scheduled_learning_rate', 'average_weights', 'Validator',
+           'LearningRate', 'ClipGradients', 'UpdateAverage', 'Metrics', 'run_name', 'StopOnDivergence',
+           'StopOnInterrupt', 'Budget', 'make_accelerator', 'build_model', 'build_loss', 'build_optimizer',
+           'git_commit', 'lengths', 'Checkpoints', 'as_float', 'TrainingPlan', 'MultiTrainer']
 
 # %% ../nbs/04_training.ipynb #83183867
 import json
@@ -20,27 +21,32 @@ import threading
 import time
 import warnings
 from collections import defaultdict, deque
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field, fields
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
+from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import broadcast, gather_object
 from safetensors import SafetensorError
 from torch import nn
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel
 
 from .core import Registry, TSRError, did_you_mean, first_line, is_disk_full, run_lock
 from .data import evenly_spaced, hr_size
-from .dataset import MultiVideoDataset, count_batches, load_batches, parse_downscales, probe_videos
-from .losses import LOSSES, check_border, psnr, score_frame, ssim
-from .model import (MODELS, WEIGHTS, Interpolation, bundled_models, create_model, load_model, model_info,
-                       model_parameters, save_model)
+from .dataset import MultiVideoDataset, count_batches, load_batches, manifest, parse_downscales, probe_videos, try_batch
+from .inference import pick_device
+from .losses import LOSSES, METRICS, check_border, psnr, score_frame, ssim
+from .model import (MODELS, WEIGHTS, Interpolation, adapt_frames, as_sr_model, bundled_models, create_model, load_model,
+                       model_info, model_parameters, save_model)
 from .optimizers import OPTIMIZERS
+from .own_data import ExampleDataset, is_dataset, load_examples
 from .resample import center_crop, to_float
 from tsr.runs import (
     BatchLog,
@@ -60,7 +66,8 @@ from tsr.runs import (
 )
 
 # %% ../nbs/04_training.ipynb #5c4ed001
-SCHEDULES = Registry('schedule') # name -> function (config, step, progress) -> factor of the learning rate
+# name -> function (config, step, progress) -> factor of the learning rate; the classes of `torch.optim.lr_scheduler` are found too
+SCHEDULES = Registry('schedule', torch.optim.lr_scheduler, LRScheduler)
 PRECISIONS = ('no', 'bf16', 'fp16') # accelerate's names; no: float32
 
 @SCHEDULES.register(name='constant')
@@ -73,7 +80,7 @@ def _cosine(config, step, progress): return .5 * (1 + math.cos(math.pi * min(pro
 def option(
     default, # its type is the field's; `dict` makes an empty one
     help:str, # what the option does, and why this default
-    **limits # min, max (included), above, below (excluded), or choices (names, or a `Registry`)
+    **limits # min, max (included), above, below (excluded), choices (names, or a `Registry`), or the registry of some of its values
 ): # dataclass field
     "Declare an option: default, reason and range in one place."
     value = dict(default_factory=dict) if default is dict else dict(default=default)
@@ -102,6 +109,9 @@ def check_option(
     if (choices := limits.get('choices')) is not None and value not in choices:
         if isinstance(choices, Registry): choices[value] # its message names the nearest
         raise TSRError(f'{name}={value!r}{did_you_mean(value, choices)}: choose from {", ".join(choices)}')
+    if isinstance(value, dict):
+        try: json.dumps(value)
+        except (TypeError, ValueError) as e: raise TSRError(f'{name}: only numbers, text and lists can be saved ({e})') from None
     if value is None or isinstance(value, (str, bool, dict)): return
     inside = dict(above=value > limits.get('above', -math.inf), min=value >= limits.get('min', -math.inf),
                   below=value < limits.get('below', math.inf), max=value <= limits.get('max', math.inf))
@@ -131,18 +141,33 @@ class Options:
 
     def __post_init__(self):
         for f in fields(self):
+            if callable(getattr(self, f.name)): self._name(f)
             setattr(self, f.name, _plain(getattr(self, f.name)))
-            check_option(f, getattr(self, f.name))
+        for f in fields(self): check_option(f, getattr(self, f.name))
+
+    def _name(self, f):
+        "Put the name in place of a class or function, and what a `partial` of it gives into the option `..._args`."
+        value, registry = getattr(self, f.name), f.metadata.get('registry', f.metadata.get('choices'))
+        if not isinstance(registry, Registry): return
+        if registry is MODELS and isinstance(value, nn.Module):
+            raise TSRError(f'{f.name}={type(value).__name__}(...): an object has weights, which a configuration cannot hold; '
+                           f'give it to MultiTrainer(videos, config, {f.name}=...), or its class here')
+        while isinstance(value, partial):
+            setattr(self, f'{f.name}_args', value.keywords | getattr(self, f'{f.name}_args'))
+            value = value.func
+        setattr(self, f.name, registry.name_of(value))
 
 # %% ../nbs/04_training.ipynb #9f0c5c01
 @dataclass
 class TrainConfig(Options):
     "Everything that decides what a training does."
-    model: str = option('AlignedNet', 'architecture to train from scratch, or the name or path of a model to uptrain')
+    model: str = option('AlignedNet', 'architecture to train from scratch, or the name or path of a model to fine-tune',
+                        registry=MODELS)
     model_args: dict = option(dict, "the architecture's own arguments; as JSON on the command line: "
                               "'{\"features\": 24}'")
-    frames_back: int = option(1, 'neighbouring frames before the centre frame; the report found that 2 do not pay', min=0)
-    frames_forward: int = option(1, 'neighbouring frames after it', min=0)
+    frames_back: int | None = option(None, "neighbouring frames before the centre frame; None: the model's own, mostly 1 "
+                                     '(the report found that 2 do not pay)', min=0)
+    frames_forward: int | None = option(None, "neighbouring frames after it; None: the model's own", min=0)
     scale: float = option(2, 'ratio of high to low resolution, each video at its own size', above=1)
     low_res: int | None = option(None, 'height of the low resolution, instead of scale (the report: 360)', above=0)
     high_res: int | None = option(None, 'height of the high resolution (the report: 720)', above=0)
@@ -158,11 +183,14 @@ class TrainConfig(Options):
     video_batch_size: int | None = option(None, 'videos to train on at a time, group after group (the report: 5); '
                                           'None: all at once', above=0)
     optimizer: str = option('Muon', 'update rule; the report found Adagrad and SGD hopeless at 1e-4', choices=OPTIMIZERS)
+    optimizer_args: dict = option(dict, "the optimizer's own arguments, as {\"weight_decay\": 0.1}")
     learning_rate: float = option(4e-3, 'highest learning rate; small networks take a high one with Muon, half of it with '
                                   'AdamW (the report: 1e-4)', above=0)
     loss: str = option('Charbonnier', 'what is minimised; Charbonnier is not dominated by outliers', choices=LOSSES)
+    loss_args: dict = option(dict, "the loss's own arguments, as {\"eps\": 0.01}")
     schedule: str = option('cosine', 'learning rate over time: constant (the report), or cosine, which falls to zero so that '
                            'the last steps settle', choices=SCHEDULES)
+    schedule_args: dict = option(dict, "the schedule's own arguments, as {\"gamma\": 0.999}")
     warmup: int = option(100, 'steps over which the learning rate rises from zero, while Adam learns its scales', min=0)
     ema: float = option(0.998, 'decay of the moving average of the weights (over about 1/(1-ema) steps), which is what is '
                         'validated and saved; 0: off', min=0, below=1)
@@ -172,8 +200,10 @@ class TrainConfig(Options):
     minutes: float | None = option(None, 'length of the training in minutes, instead of epochs', above=0)
     patience: int = option(0, 'epochs without a better validation PSNR after which the training ends early; 0: never', min=0)
     precision: str = option('no', 'no: float32; bf16 or fp16: mixed, faster on hardware made for it', choices=PRECISIONS)
-    validation: float = option(0.1, 'share of the videos that is held out; of a single video, its last part',
-                               above=0, below=1)
+    device: str = option('auto', 'where the network trains: auto, cpu, cuda, cuda:1 or mps')
+    validation: float | str = option(0.1, 'share of the videos that is held out, of a single video its last part; or the path '
+                                     'of the videos to validate on', above=0, below=1)
+    metrics: str = option('', 'what validation measures beside PSNR and SSIM: registered metrics joined by +, as psnr_y+ssim_y')
     validation_frames: int = option(24, 'frames that each validation scores, spread over the held-out videos', above=0)
     log_every: int = option(10, 'batches from one report of loss, PSNR and SSIM to the next', above=0)
     save_minutes: float = option(5., 'the state is saved at least this often, so that a crash costs no more', min=0)
@@ -183,7 +213,11 @@ class TrainConfig(Options):
     seed: int = option(0, 'of weights, order, patches and augmentation', min=0)
 
     def __post_init__(self):
+        listed = self.metrics if isinstance(self.metrics, (list, tuple)) else [self.metrics]
+        self.metrics = '+'.join(METRICS.name_of(m) if callable(m) else m for m in listed)
+        with suppress(ValueError, TypeError): self.validation = float(self.validation) # as a command line gives it
         super().__post_init__()
+        for name in self.own_metrics: METRICS[name] # an unknown one raises
         parse_downscales(self.downscale)
         if not re.fullmatch(r'[1-9]\d*(\+[1-9]\d*)*', self.strides):
             raise TSRError(f'strides={self.strides!r}: whole numbers joined by +, for example 1+2')
@@ -191,21 +225,35 @@ class TrainConfig(Options):
             raise TSRError(f'steps={self.steps} and minutes={self.minutes:g}: give one of them (without either, epochs='
                            f'{self.epochs} is the length)')
 
+    @property
+    def own_metrics(self): # list of names
+        return [name for name in self.metrics.split('+') if name]
+
     @classmethod
     def load(cls,
-        source # dict of options, or the path of a config.json or of a checkpoint
+        source, # dict of options, or the path of a .json or .yaml file or of a checkpoint
+        **changes # options that replace saved ones
     ): # `TrainConfig`
         "A saved configuration. A warning names the options that it lacks (they get their defaults) and unknown ones."
-        return cls(**_known_options(cls, source if isinstance(source, dict) else _saved_options(Path(source))))
+        saved = source if isinstance(source, dict) else _saved_options(Path(source))
+        return cls(**_known_options(cls, saved) | changes)
 
 # %% ../nbs/04_training.ipynb #0971a004
 def _saved_options(path): # dict
-    "The options in a config.json or in the header of a checkpoint."
+    "The options in a file or in the header of a checkpoint."
     try:
-        saved = model_info(path)['provenance'].get('config') if path.suffix == '.safetensors' else json.loads(path.read_text())
+        if path.suffix == '.safetensors': saved = model_info(path)['provenance'].get('config')
+        elif path.suffix in ('.yaml', '.yml'): saved = _read_yaml(path.read_text())
+        else: saved = json.loads(path.read_text())
     except (OSError, ValueError) as e: raise TSRError(f'{path}: not a saved configuration ({e})') from None
     if not isinstance(saved, dict): raise TSRError(f'{path}: holds no configuration of a training')
     return saved
+
+def _read_yaml(text):
+    "YAML, by a package that accelerate brings along."
+    import yaml
+    try: return yaml.safe_load(text)
+    except yaml.YAMLError as e: raise ValueError(first_line(e)) from None
 
 def _known_options(cls, saved): # dict
     "The options that this version knows; warnings name the others, and those that are missing."
@@ -246,9 +294,15 @@ class Split:
     @classmethod
     def of(cls,
         sources, # list of `VideoSource`
-        config # `TrainConfig`
+        config, # `TrainConfig`
+        validation=None # list of `VideoSource` to validate on; None: a share of `sources`
     ): # `Split`
-        "Draw a split."
+        "Draw a split, or leave the videos that are validated on out of the others."
+        if validation:
+            known = {s.sha256 for s in validation}
+            if not (rest := [s for s in sources if s.sha256 not in known]):
+                raise TSRError(f'{sources[0].path}: is validated on, and nothing is left to train on; give other videos')
+            return cls(rest, validation)
         train, held = split_videos(sources, config.validation, config.seed, len(sources[0].times))
         return cls(train[0], held[0], train[1], held[1])
 
@@ -256,6 +310,10 @@ class Split:
         "What `restore` needs."
         note = lambda sources: [dict(name=s.path.name, sha256=s.sha256) for s in sources]
         return dict(train=note(self.train), validation=note(self.validation), train_part=self.train_part, validation_part=self.validation_part)
+
+    def manifest(self): # dict
+        "The data of a run, as in `tsr.dataset.manifest`."
+        return manifest(train=self.train, validation=self.validation)
 
     @classmethod
     def restore(cls,
@@ -279,15 +337,76 @@ class Split:
                     tuple(state['train_part']), tuple(state['validation_part']))
         return split, f'{run}: resumed with other videos: {"; ".join(changes)}' if changes else ''
 
+# %% ../nbs/04_training.ipynb #1aa0b43e
+class ExampleSplit:
+    "The split of a data set of one's own; `train` and `validation` are lists of one `ExampleDataset`."
+    def __init__(self, train, validation): self.train, self.validation, self.train_part, self.validation_part = [train], [validation], None, None
+
+    @classmethod
+    def of(cls,
+        data, # map-style data set of (window, target)
+        config, # `TrainConfig`
+        validation=None # another one to validate on; None: a share of `data`
+    ): # `ExampleSplit`
+        "Draw a split."
+        if validation is not None: return cls(ExampleDataset(data, seed=config.seed), ExampleDataset(validation))
+        if len(data) < 2: raise TSRError(f'{type(data).__name__}: {len(data)} examples cannot be split; give validation=another data set')
+        share = config.validation if isinstance(config.validation, float) else .1
+        order = np.random.default_rng(config.seed).permutation(len(data)).tolist()
+        held = max(1, round(share * len(data)))
+        return cls(ExampleDataset(data, sorted(order[held:]), config.seed), ExampleDataset(data, sorted(order[:held])))
+
+    def state(self): # dict that JSON can hold
+        "What `restore` compares."
+        return {use: part[0].state() for use, part in (('train', self.train), ('validation', self.validation))}
+
+    def manifest(self): # dict
+        "The data of a run."
+        return dict(hash=self.state()['train']['first'], videos=[], data=self.state())
+
+    def restore(self, state, _, run): # itself, and ''
+        "Itself, if the data are those of the saved state."
+        if state != self.state():
+            raise TSRError(f'{run}: {self.train[0].path}: is not the data set that this run began with; train in another folder')
+        return self, ''
+
 # %% ../nbs/04_training.ipynb #e040f637
+class _Stepped:
+    "A scheduler of PyTorch: its learning rate after any number of steps, found by going through them."
+    def __init__(self,
+        make, # class of `torch.optim.lr_scheduler`
+        config, # `TrainConfig`
+        total=None # steps of the training, for the schedulers that ask for it; None: not known
+    ):
+        names = [n for n in ('total_steps', 'T_max', 'total_iters') if n in signature(make).parameters]
+        lengths = {n: total for n in names if total and n not in config.schedule_args}
+        self.optimizer = torch.optim.SGD([torch.zeros(())], config.learning_rate, momentum=.9)
+        try: self.scheduler = make(self.optimizer, **lengths | config.schedule_args)
+        except (TypeError, ValueError) as e: raise TSRError(f'schedule={config.schedule}: {first_line(e)}; set schedule_args') from None
+        self.optimizer.step() # a scheduler warns if it is not called
+        self.done = 0
+
+    def at(self,
+        step, # steps done so far
+        losses=() # validation loss of each epoch so far: what `ReduceLROnPlateau` steps by
+    ): # float
+        "The learning rate of the next step."
+        by_epoch = isinstance(self.scheduler, ReduceLROnPlateau)
+        while self.done < (len(losses) if by_epoch else step):
+            try: self.scheduler.step(losses[self.done]) if by_epoch else self.scheduler.step()
+            except ValueError: break # its length is over
+            self.done += 1
+        return self.optimizer.param_groups[0]['lr']
+
 def scheduled_learning_rate(
     config, # `TrainConfig`
     step, # steps done so far
     progress # share of the training that is done, 0 to 1
 ): # float
     "Learning rate of the next step: warmup times schedule times `config.learning_rate`."
-    warmup = min(1., (step + 1) / config.warmup) if config.warmup else 1.
-    return config.learning_rate * warmup * SCHEDULES[config.schedule](config, step, progress)
+    return config.learning_rate * _warmup(config, step) * SCHEDULES[config.schedule](config, step, progress, **config.schedule_args)
+
+def _warmup(config, step): return min(1., (step + 1) / config.warmup) if config.warmup else 1.
 
 # %% ../nbs/04_training.ipynb #b8e633da
 def average_weights(
@@ -307,13 +426,16 @@ class Validator:
         frames, # how many are scored, evenly spaced
         criterion, # loss function of (output, ground truth)
         device='cpu', # where the model runs
-        share=(0, 1) # this process's number, and how many processes share the frames
+        share=(0, 1), # this process's number, and how many processes share the frames
+        metrics=() # names in `METRICS`, beside PSNR and SSIM
     ):
         self.data, self.criterion, self.device, self.share = data, criterion, device, share
-        for source, size in zip(data.sources, data.sizes): check_border(source.path, *size.hr)
+        self.metrics = tuple(dict.fromkeys(('psnr', 'ssim', *metrics)))
+        for source, size in zip(getattr(data, 'sources', ()), getattr(data, 'sizes', ())): check_border(source.path, *size.hr)
         self.indices = evenly_spaced(len(data), frames)
-        self.bicubic = Interpolation('bicubic', float(data.scale))
-        self.baseline = {} # index: scores of bicubic
+        self.baselines = {'': Interpolation('bicubic', float(data.scale)).to(device)} # suffix of its column: model
+        if data.scale == 2: self.baselines['_linear'] = load_model('linear').to(device)
+        self.known = {} # index: scores of these
 
     def __len__(self): return len(self.indices[self.share[0]::self.share[1]]) # frames of this process
 
@@ -321,15 +443,19 @@ class Validator:
     def frame(self,
         model, # to score, in eval mode
         i # index of the example
-    ): # dict of floats: loss, psnr, ssim, gain_psnr, gain_ssim (over bicubic)
+    ): # dict of floats: loss, each metric, gain_... of each (over bicubic), gain_psnr_linear (over the linear filter)
         "The scores of one frame."
         window, hr = (x[None].to(self.device) for x in self.data[i])
         sr = model(window)
         hr = center_crop(hr, sr.shape[-2:]) # a model without padding returns less than the whole frame
-        scores = lambda x: score_frame(center_crop(x, sr.shape[-2:]), hr, metrics=('psnr', 'ssim'))
-        if i not in self.baseline: self.baseline[i] = scores(self.bicubic(window[:, self.data.frames_back:][:, :1]))
-        row = scores(sr)
-        return dict(loss=self.criterion(sr, hr).item(), **row, **{f'gain_{k}': v - self.baseline[i][k] for k, v in row.items()})
+        scores = lambda x, metrics: score_frame(center_crop(x, sr.shape[-2:]), hr, metrics=metrics)
+        if i not in self.known:
+            frame = window[:, self.data.frames_back:][:, :1]
+            self.known[i] = {f'{k}{suffix}': v for suffix, baseline in self.baselines.items()
+                             for k, v in scores(baseline(frame), ('psnr',) if suffix else self.metrics).items()}
+        row = scores(sr, self.metrics)
+        gains = {f'gain_{k}': row[k.removesuffix('_linear')] - v for k, v in self.known[i].items()}
+        return dict(loss=self.criterion(sr, hr).item(), **row, **gains)
 
     def __call__(self,
         model, # to score; put into eval mode
@@ -347,9 +473,16 @@ class Validator:
 # %% ../nbs/04_training.ipynb #0971c004
 class LearningRate(Callback):
     "Sets the learning rate of each step."
-    every_process = True
+    every_process, stepped = True, None
+    def before_fit(self, trainer):
+        schedule = SCHEDULES[trainer.config.schedule]
+        self.stepped = _Stepped(schedule, trainer.config, trainer.total_steps) if isinstance(schedule, type) else None
+
     def before_batch(self, trainer):
-        trainer.learning_rate = scheduled_learning_rate(trainer.config, trainer.step, trainer.progress)
+        c, step = trainer.config, trainer.step
+        if self.stepped:
+            trainer.learning_rate = _warmup(c, step) * self.stepped.at(step, [row['loss'] for row in trainer.history])
+        else: trainer.learning_rate = scheduled_learning_rate(c, step, trainer.progress)
         for group in trainer.optimizer.param_groups: group['lr'] = trainer.learning_rate
 
 class ClipGradients(Callback):
@@ -382,13 +515,14 @@ class Metrics(Callback):
 # %% ../nbs/04_training.ipynb #df022305
 def run_name(
     config, # `TrainConfig`
-    videos # how many are trained on
+    videos # how many the weights have been trained on, those of the model that is fine-tuned included
 ): # as 'small_360_720_36videos_AdamWopt_PNSRloss_1fb_1ff_10ep'
     "A run's name in the form of the original report."
     size = f'{config.low_res}_{config.high_res}' if config.high_res else f'x{config.scale:g}'
     length = f'{config.minutes:g}min' if config.minutes else f'{config.steps}steps' if config.steps else f'{config.epochs}ep'
+    back, forward = (1 if n is None else n for n in (config.frames_back, config.frames_forward))
     return (f'{Path(config.model).stem.removeprefix("TSRCNN_")}_{size}_{videos}videos_{config.optimizer}opt_{config.loss}loss_'
-            f'{config.frames_back}fb_{config.frames_forward}ff_{length}')
+            f'{back}fb_{forward}ff_{length}')
 
 # %% ../nbs/04_training.ipynb #e5e58e03
 class StopOnDivergence(Callback):
@@ -438,9 +572,10 @@ class Budget:
     "Progress of a training whose length is given in epochs, steps or minutes."
     def __init__(self,
         config, # `TrainConfig`
-        groups=1 # groups of videos, which are trained on one after the other
+        groups=1, # groups of videos, which are trained on one after the other
+        begun=(0, 0, 0.) # epoch, step and seconds at which the first group's turn began: not 0 where a training was lengthened
     ):
-        self.config, self.groups = config, groups
+        self.config, self.groups, self.begun = config, groups, begun
         self.epochs = None if config.steps or config.minutes else config.epochs * groups # of all groups; None: not known
 
     def progress(self,
@@ -456,20 +591,38 @@ class Budget:
         epoch, step, seconds # done so far
     ): # its number, from 0
         "The group that the next epoch trains on."
-        if self.config.minutes: group = int(seconds / 60 / self.config.minutes * self.groups)
-        elif self.config.steps: group = step * self.groups // self.config.steps
-        else: group = epoch // self.config.epochs
-        return min(group, self.groups - 1)
+        if self.config.minutes: done, length, k = seconds, 60 * self.config.minutes, 2
+        elif self.config.steps: done, length, k = step, self.config.steps, 1
+        else: done, length, k = epoch, self.epochs, 0
+        first = self.begun[k]
+        return min(int((done - first) * self.groups // max(length - first, 1)), self.groups - 1)
 
 # %% ../nbs/04_training.ipynb #4b498335
+@contextmanager
+def _wanted_device(device): # where accelerate looks for it
+    before = os.environ.get('ACCELERATE_TORCH_DEVICE')
+    os.environ['ACCELERATE_TORCH_DEVICE'] = str(device)
+    try: yield
+    finally:
+        del os.environ['ACCELERATE_TORCH_DEVICE']
+        if before is not None: os.environ['ACCELERATE_TORCH_DEVICE'] = before
+
 def make_accelerator(
-    precision='no' # a name in `PRECISIONS`
+    precision='no', # a name in `PRECISIONS`
+    device='auto' # as in `pick_device`; several processes have a GPU each, or share the CPU
 ): # `Accelerator`
-    "The device: a GPU if there is one, and the other processes if there are some."
+    "The device, and the other processes if there are some."
     AcceleratorState._reset_state() # another trainer may have used another precision
-    gpu = torch.accelerator.is_available()
+    alone = os.environ.get('WORLD_SIZE', '1') == '1'
+    if alone: PartialState._reset_state() # ... or another device
+    elif device not in ('auto', 'cpu', 'cuda'): raise TSRError(f'device={device}: each process has its own; auto, cpu or cuda')
+    chosen = pick_device(device) if device != 'auto' else None
+    gpu = torch.accelerator.is_available() if chosen is None else chosen.type != 'cpu'
     if precision == 'fp16' and not gpu: raise TSRError('precision=fp16: needs a GPU; bf16 works on any processor')
-    try: return Accelerator(mixed_precision=precision, cpu=not gpu) # it must be told, or processes without a GPU do not find each other
+    # accelerate must be told that there is no GPU, or processes do not find each other
+    try:
+        with _wanted_device(chosen) if alone and chosen is not None and gpu else nullcontext():
+            return Accelerator(mixed_precision=precision, cpu=not gpu)
     except ValueError as e: raise TSRError(f'precision={precision}: {first_line(e)}') from None
 
 def build_model(
@@ -478,27 +631,48 @@ def build_model(
     "A fresh model with weights drawn from `config.seed`, or the trained one that `config.model` names."
     c = config
     scale = float(hr_size(2**12, 2**12, c.scale, c.low_res, c.high_res)[1])
+    frames = {k: n for k in ('frames_back', 'frames_forward') if (n := getattr(c, k)) is not None}
     if c.model in MODELS:
         with torch.random.fork_rng(devices=[]): # the random numbers of the caller stay as they are
             torch.default_generator.manual_seed(c.seed)
-            general = dict(frames_back=c.frames_back, frames_forward=c.frames_forward, scale=scale)
-            taken = {k: v for k, v in general.items() if k in model_parameters(c.model)}
-            return create_model(c.model, **taken | c.model_args)
+            taken = {k: v for k, v in dict(frames, scale=scale).items() if k in model_parameters(c.model)}
+            try: return create_model(c.model, **taken | c.model_args)
+            except TSRError as e:
+                if scale == int(scale): raise
+                raise TSRError(f'{c.model}: cannot learn a scale of {scale:g}; give a whole one, or model=TSRCNN_small') from e
     if not Path(c.model).exists() and c.model not in (trained := list(bundled_models())):
         raise TSRError(f'model={c.model!r}: no architecture, no trained model and no file of that name'
                        f'{did_you_mean(c.model, [*MODELS, *trained])}; architectures are {", ".join(MODELS)}')
     model = load_model(c.model)
     if not any(p.requires_grad for p in model.parameters()): raise TSRError(f'{c.model}: has no weights to train')
     if model.scale != scale: raise TSRError(f'{c.model}: enlarges by {model.scale}, the training asks for {scale:g}')
-    return model
+    own = dict(frames_back=model.frames_back, frames_forward=model.frames_forward)
+    return model if own == own | frames else adapt_frames(model, **own | frames)
+
+def _make(kind, entry, args): # kind: for the message
+    "An entry of a registry with its options."
+    try: return entry(**args)
+    except TypeError as e: raise TSRError(f'{kind}: {first_line(e)}; set {kind.partition("=")[0]}_args') from None
 
 def build_loss(
     name, # in `LOSSES`
-    device='cpu' # where its tensors are, if it has any
+    device='cpu', # where its tensors are, if it has any
+    **args # its options
 ): # function of (output, ground truth)
     "The loss of that name: an instance of its class, or the function itself."
-    loss = LOSSES[name]() if isinstance(LOSSES[name], type) else LOSSES[name]
+    loss = LOSSES[name]
+    if isinstance(loss, type): loss = _make(f'loss={name}', loss, args)
+    elif args and isinstance(loss, nn.Module): raise TSRError(f'loss={name}: is an object, which takes no loss_args')
+    elif args: loss = partial(loss, **args)
     return loss.to(device) if isinstance(loss, nn.Module) else loss
+
+def build_optimizer(
+    config, # `TrainConfig`
+    parameters # of the model
+): # `torch.optim.Optimizer`
+    "The optimizer that `config` names."
+    make = partial(OPTIMIZERS[config.optimizer], parameters, lr=config.learning_rate)
+    return _make(f'optimizer={config.optimizer}', make, config.optimizer_args)
 
 def git_commit(): # short hash, with '-dirty' if the package's files were changed since; None outside of a checkout
     "The last commit that touched the package."
@@ -508,9 +682,16 @@ def git_commit(): # short hash, with '-dirty' if the package's files were change
     return found + ('-dirty' if git('status', '--porcelain', '-uno') else '') if found else None
 
 # %% ../nbs/04_training.ipynb #d3867868
+def lengths(config): # dict
+    "What a `TrainConfig` says about the length of a training."
+    return {k: getattr(config, k) for k in ('epochs', 'steps', 'minutes')}
+
 class Checkpoints(Callback):
     "Saves the models after each epoch, and the state after each epoch and every `save_minutes`; restores the state."
-    position = ('epoch', 'batch', 'batches', 'step', 'group', 'learning_rate', 'elapsed', 'best', 'history', 'sums', 'name')
+    position = ('epoch', 'batch', 'batches', 'step', 'group', 'learning_rate', 'elapsed', 'best', 'history', 'sums')
+    length = 'name', 'begun', 'planned'
+    # options that may be others when a training is resumed: they change its length or its comfort, not what a step does
+    free = ('epochs', 'steps', 'minutes', 'patience', 'log_every', 'save_minutes', 'keep', 'workers', 'cache_gb', 'device')
 
     def __init__(self,
         folder # of the run
@@ -527,13 +708,14 @@ class Checkpoints(Callback):
         name = lambda epoch: f'epochs/{trainer.name}_{epoch:03}'
         for one in (name(trainer.epoch), 'last', *['best'] * trainer.improved): self.export(trainer, one)
         self.save(trainer)
-        if trainer.config.keep: (self.folder/f'{name(trainer.epoch - trainer.config.keep)}.safetensors').unlink(missing_ok=True)
+        if not trainer.config.keep: return
+        for old in (self.folder/'epochs').glob(f'*_{trainer.epoch - trainer.config.keep:03}.safetensors'): old.unlink()
 
     def export(self, trainer, name):
         "Save the model as it is now, with its provenance; the first process does."
         if not trainer.main: return
         save_model(trainer.model, self.folder/f'{name}.safetensors', config=asdict(trainer.config),
-                   trained_on=[source.path.name for source in trainer.split.train], epochs=trainer.epoch, steps=trainer.step,
+                   trained_on=trainer.trained_on, epochs=trainer.epoch, steps=trainer.step,
                    minutes=round(trainer.elapsed / 60, 2), scores=trainer.row, device=str(trainer.accelerator.device),
                    torch=torch.__version__, commit=trainer.git_commit)
 
@@ -543,7 +725,7 @@ class Checkpoints(Callback):
         if not trainer.main: return
         scaler, average = trainer.accelerator.scaler, trainer.average
         tensors, others = optimizer_state(trainer.optimizer)
-        scalars = {k: getattr(trainer, k) for k in self.position} | dict(
+        scalars = {k: getattr(trainer, k) for k in (*self.position, *self.length)} | dict(
             averaged=int(average.n_averaged) if average else 0, scaler=scaler.state_dict() if scaler else {}, optimizer=others,
             config=asdict(trainer.config), split=trainer.split.state())
         save_state(self.states[0], scalars, self.states[1], net=trainer.accelerator.unwrap_model(trainer.net).state_dict(),
@@ -561,20 +743,23 @@ class Checkpoints(Callback):
                 warnings.warn(f'{path}: cannot be read ({e}), looking for the one before')
                 continue
             return self._restore(trainer, scalars, groups)
-        raise TSRError(f'{self.folder}: no state of it can be read; train anew in another folder, or uptrain its best.safetensors')
+        raise TSRError(f'{self.folder}: no state of it can be read; train anew in another folder, or fine-tune its best.safetensors')
 
     def _restore(self, trainer, scalars, groups):
         with warnings.catch_warnings():
             warnings.simplefilter('ignore') # an older tsr had fewer options
             before = TrainConfig.load(scalars['config'])
-        changed = [k for k, v in asdict(trainer.config).items() if getattr(before, k) != v]
+        now, then = (asdict(trainer.with_frames(c)) for c in (trainer.config, before))
+        changed = [k for k, v in now.items() if k not in self.free and then[k] != v]
         if changed:
             raise TSRError(f'{self.folder}: was trained with another {", ".join(changed)}; resume it with the configuration in '
                            'its config.json')
         if 'split' not in scalars:
-            raise TSRError(f'{self.folder}: its state is from an older tsr and cannot be resumed; uptrain its best.safetensors')
-        split, change = Split.restore(scalars['split'], trainer.sources, self.folder)
+            raise TSRError(f'{self.folder}: its state is from an older tsr and cannot be resumed; fine-tune its best.safetensors')
+        split, change = trainer.split.restore(scalars['split'], trainer.sources, self.folder)
         if change and trainer.main: warnings.warn(change)
+        trainer.begun, trainer.planned = scalars.get('begun', trainer.begun), scalars.get('planned', lengths(before))
+        self._take_length(trainer, before, scalars)
         trainer.use_split(split)
         trainer.accelerator.unwrap_model(trainer.net).load_state_dict(groups['net'])
         if trainer.average:
@@ -584,6 +769,18 @@ class Checkpoints(Callback):
         if scalars['scaler']: trainer.accelerator.scaler.load_state_dict(scalars['scaler'])
         for k in self.position: setattr(trainer, k, scalars[k])
         trainer.row, trainer.resumed = trainer.history[-1] if trainer.history else {}, True
+
+    def _take_length(self, trainer, before, scalars):
+        "The length that the run was given last; another one in the configuration is its whole length from now on."
+        asked = lengths(trainer.config)
+        if asked in (trainer.planned, lengths(before)): trainer.config = replace(trainer.config, **lengths(before))
+        else: trainer.planned = asked
+        if lengths(trainer.config) == lengths(before):
+            trainer.name = scalars['name']
+            return
+        done = scalars['epoch'], scalars['step'], scalars['elapsed']
+        if Budget(before, len(trainer.groups), trainer.begun).progress(*done) >= 1: trainer.begun = done
+        trainer.name = trainer.full_name
 
 # %% ../nbs/04_training.ipynb #0971d001
 def _explained(error, trainer): # the error, or a `TSRError` that says what to do
@@ -608,28 +805,137 @@ def _warn_of_idle(model):
         warnings.warn(f'{type(model).__name__}: nothing trains {", ".join(idle)}; what `align` does is not learned, '
                       'layers belong into `reconstruct`')
 
+# %% ../nbs/04_training.ipynb #a1e898b4
+class TrainingPlan:
+    "What a training will do: numbers as attributes, and a text."
+    def __init__(self,
+        trainer # `MultiTrainer` whose data sets are made
+    ):
+        c, net, first = trainer.config, trainer.accelerator.unwrap_model(trainer.net), trainer.data[0]
+        self.config, self.out, self.groups = c, trainer.out, len(trainer.data)
+        self.steps_per_epoch = max(map(trainer.count, trainer.data))
+        self.steps = trainer.total_steps
+        self.weights = sum(p.numel() for p in net.parameters())
+        self.model = (f'{type(net).__name__} of {self.weights:,} weights, {net.frames_back} frame(s) before and '
+                      f'{net.frames_forward} after, on {trainer.accelerator.device}')
+        own = isinstance(first, ExampleDataset)
+        size, parts = c.batch_size // trainer.processes, (trainer.data, [trainer.validator.data])
+        self.train, self.validation = (f'{len(p[0])} examples' if own else _describe(p) for p in parts)
+        self.disk, self.cap, self.free = (0, 0., 0) if own else _disk(trainer.data, net)
+        align = None if net.stacks_frames else net.align
+        batch = next(iter(load_examples(first, size, first.order(0)[:size], align=align))) if own else None
+        decode, prepare = 0., 0.
+        if batch is None: batch, decode, prepare = try_batch(first, size, align, net.flow_search)
+        self.step_seconds, self.prepare_seconds = _time_step(trainer, net, *batch), prepare
+        cpu = trainer.accelerator.device.type == 'cpu' # its cores are shared
+        self.pace = self.step_seconds + prepare if cpu else max(self.step_seconds, prepare / max(c.workers, 1))
+        frames = 0 if own else sum(len(data.index) for data in trainer.data)
+        self.decode_seconds = decode * frames / min(4, os.cpu_count() or 1)
+        self.seconds = 60 * c.minutes if c.minutes else self.steps * self.pace + self.decode_seconds
+
+    def __str__(self):
+        c, words = self.config, lambda s: f'{s / 3600:.1f} h' if s > 5400 else f'{s / 60:.1f} min' if s > 90 else f'{s:.0f} s'
+        length = f'{c.minutes:g} minutes, about {60 * c.minutes / self.pace:,.0f}' if c.minutes else f'{self.steps:,}'
+        decoding = f', {words(self.decode_seconds)} for decoding' * (self.decode_seconds > 1)
+        lines = [('train on', self.train), ('validate on', f'{self.validation}; {c.validation_frames} frames are scored'),
+                 ('model', self.model), ('length', f'{length} steps; {self.steps_per_epoch:,} in an epoch'),
+                 ('time', f'about {words(self.seconds)}: {self.pace:.2g} s for each step{decoding}')]
+        if self.disk:
+            left = '' if self.disk < self.cap else '; what does not fit is decoded again in each epoch'
+            lines += [('disk', f'{self.disk / 1e9:.2g} GB of decoded frames; the cache takes up to {self.cap / 1e9:g} GB, '
+                               f'{self.free / 1e9:.0f} GB are free{left}')]
+        lines += [('folder', f'{self.out}: about {self.weights * 4 * (c.keep + 11) / 1e6:.1f} MB')]
+        return '\n'.join(f'{name:12} {text}' for name, text in lines)
+
+def _describe(parts): # list of `MultiVideoDataset` -> text
+    sizes = sorted({(size.hr, size.lr) for data in parts for size in data.sizes})
+    shown = ' to '.join(dict.fromkeys('{}x{}'.format(*hr) for hr, _ in (sizes[0], sizes[-1])))
+    low = ' to '.join(dict.fromkeys('{}x{}'.format(*lr) for _, lr in (sizes[0], sizes[-1])))
+    frames = sum(len(data.index) for data in parts)
+    return f'{sum(len(data.sources) for data in parts)} video(s), {frames:,} frames of {shown}, made small to {low}'
+
+def _disk(parts, net): # bytes that the decoded frames take, the cap of the cache, bytes that are free
+    need = 0
+    for data in parts:
+        spans = [(v, *data.index.span(s)) for s, v in enumerate(data.index.segments[:, 0])]
+        per_frame = [size.frame_bytes(len(data.downscales), net.flow_search is not None) for size in data.sizes]
+        need += sum(per_frame[v] * (stop - start) for v, start, stop in spans)
+    cache = parts[0].store.cache
+    return need, cache.cap, shutil.disk_usage(cache.root).free
+
+def _time_step(trainer, net, x, hr): # seconds
+    "One step of a batch, which changes nothing."
+    state = {k: v.clone() for k, v in net.state_dict().items()}
+    x, hr = (as_float(t.to(trainer.accelerator.device)) for t in (x, hr))
+    with torch.random.fork_rng():
+        for _ in range(2): # the first one allocates
+            start = time.monotonic()
+            sr = net(x)
+            trainer.criterion(sr, center_crop(hr, sr.shape[-2:])).sum().backward()
+            if x.is_cuda: torch.cuda.synchronize()
+    trainer.optimizer.zero_grad()
+    net.load_state_dict(state)
+    return time.monotonic() - start
+
+# %% ../nbs/04_training.ipynb #03978860
+def _with_model(config, model, data): # `TrainConfig`, and the model where it is given as an object
+    "The configuration with the model, scale and frames that are given in other ways."
+    if data is not None: # its examples say it
+        first = ExampleDataset(data, [0])
+        back = first.frames_back if config.frames_back is None else config.frames_back
+        config = replace(config, scale=float(first.scale), low_res=None, high_res=None, frames_back=back,
+                         frames_forward=first.num_frames - 1 - back)
+    if model is None: return config, None
+    if not isinstance(model, nn.Module): return replace(config, model=model), None
+    scale = float(hr_size(2**12, 2**12, config.scale, config.low_res, config.high_res)[1])
+    net = as_sr_model(model, scale, config.frames_back or 0, config.frames_forward or 0)
+    if net.scale != scale: raise TSRError(f'{type(model).__name__}: enlarges by {net.scale}, the training asks for {scale:g}')
+    args = {k: v for k, v in net.args.items() if k not in ('module', 'scale', 'frames_back', 'frames_forward')}
+    name = net.args['module'] if 'module' in net.args else MODELS.name_of(type(net))
+    return replace(config, model=name, model_args=args), net
+
+def _split(videos, config, validation): # list of `VideoSource`, and the split
+    "What is trained and validated on."
+    if is_dataset(videos):
+        if validation is not None and not is_dataset(validation):
+            raise TSRError('validation: must be a data set, as what is trained on')
+        return [], ExampleSplit.of(videos, config, validation)
+    if validation is None and isinstance(config.validation, str): validation = config.validation
+    if is_dataset(validation): raise TSRError('validation: must be videos, as what is trained on')
+    sources, held = probe_videos(videos), probe_videos(validation) if validation is not None else []
+    return [*sources, *held], Split.of(sources, config, held)
+
 # %% ../nbs/04_training.ipynb #e62a6522
 class MultiTrainer:
     "Trains a model on any number of videos: split, train and validate each epoch, save, stop, resume."
     def __init__(self,
-        videos, # a path, a folder, or a list of these
+        videos, # a path, a folder, or a list of these; or a map-style data set of (window, target)
         config=None, # `TrainConfig`; None: its defaults
         out='runs/latest', # folder of the run
-        callbacks=None # list of callbacks; None: a progress bar. The files of the folder are always written
+        callbacks=None, # list of callbacks; None: a progress bar. The files of the folder are always written
+        *,
+        validation=None, # videos or a data set to validate on, instead of what `config.validation` says
+        model=None, # `nn.Module` to train, with its weights; or what `config.model` takes
+        sampler=None # order of the training items: a torch `Sampler`, or a function (data, epoch) -> numbers; None: random
     ):
-        self.config, self.out = config or TrainConfig(), Path(out)
-        self.accelerator = make_accelerator(self.config.precision)
+        self.out, self.sampler = Path(out), sampler
+        self.config, net = _with_model(config or TrainConfig(), model, videos if is_dataset(videos) else None)
+        self.accelerator = make_accelerator(self.config.precision, self.config.device)
         self.processes, self.main = self.accelerator.num_processes, self.accelerator.is_main_process
         if self.config.batch_size % self.processes:
             raise TSRError(f'batch_size={self.config.batch_size}: must be a multiple of the {self.processes} processes that share it')
-        self.net = build_model(self.config).to(self.accelerator.device, memory_format=torch.channels_last)
+        net = net or build_model(self.config)
+        self.net = net.to(self.accelerator.device, memory_format=torch.channels_last)
         self.average = average_weights(self.net, self.config.ema)
-        self.optimizer = OPTIMIZERS[self.config.optimizer](self.net.parameters(), lr=self.config.learning_rate)
+        self.optimizer = build_optimizer(self.config, self.net.parameters())
         self.net, self.optimizer = self.accelerator.prepare(self.net, self.optimizer)
-        self.criterion = build_loss(self.config.loss, self.accelerator.device)
-        self.sources = probe_videos(videos)
-        self.use_split(Split.of(self.sources, self.config))
-        self.name, self.git_commit = run_name(self.config, len(self.split.train)), git_commit()
+        self.criterion = build_loss(self.config.loss, self.accelerator.device, **self.config.loss_args)
+        self.begun, self.planned, self.started = (0, 0, 0.), lengths(self.config), False
+        self.sources, split = _split(videos, self.config, validation)
+        self.use_split(split)
+        before = getattr(net, 'provenance', {}).get('trained_on', [])
+        self.trained_on = list(dict.fromkeys([*before, *(source.path.name for source in split.train)]))
+        self.name, self.git_commit = self.full_name, git_commit()
         self.epoch = self.step = self.batch = self.batches = self.group = 0
         self.elapsed, self.best, self.learning_rate, self.examples_per_second = 0., -math.inf, 0., 0.
         self.metrics, self.fresh, self.row, self.history, self.sums, self.improved = {}, False, {}, [], {}, False
@@ -645,27 +951,43 @@ class MultiTrainer:
         self.split, size = split, self.config.video_batch_size or len(split.train)
         train = split.train
         self.groups = [train[i:i + size] for i in range(0, len(train), size)]
-        self.budget = Budget(self.config, len(self.groups))
-        self.epochs = self.budget.epochs
+        self._set_budget()
         held_out = self.dataset(split.validation, split.validation_part, segment=1)
         self.validator = Validator(held_out, self.config.validation_frames, self.criterion, self.accelerator.device,
-                                   (self.accelerator.process_index, self.processes))
+                                   (self.accelerator.process_index, self.processes), self.config.own_metrics)
 
-    def dataset(self, videos, part, **training): # `MultiVideoDataset`
+    def _set_budget(self):
+        self.budget = Budget(self.config, len(self.groups), self.begun)
+        self.epochs = self.budget.epochs
+
+    def lengthen(self, epochs=None, steps=None, minutes=None):
+        "Train for so much longer than is done; without a number, for the configured length once more."
+        c, given = self.config, {k: n for k, n in dict(epochs=epochs, steps=steps, minutes=minutes).items() if n is not None}
+        unit = 'minutes' if c.minutes else 'steps' if c.steps else 'epochs'
+        (unit, n), *more = given.items() or [(unit, self.planned[unit])]
+        if more: raise TSRError(f'{" and ".join(given)}: give one of them')
+        done = dict(epochs=-(-self.epoch // len(self.groups)), steps=self.step, minutes=self.elapsed / 60)[unit]
+        self.config = replace(c, **dict(steps=None, minutes=None) | {unit: done + n})
+        self.begun = self.epoch, self.step, self.elapsed
+        self._set_budget()
+        self.name = self.full_name
+
+    def dataset(self, videos, part, **training): # `MultiVideoDataset`, or the `ExampleDataset` that is given
         "Windows of these videos as the model takes them."
+        if isinstance(videos[0], ExampleDataset): return videos[0]
         model, c = self.accelerator.unwrap_model(self.net), self.config
         return MultiVideoDataset(videos, model.frames_back, model.frames_forward, c.scale, c.low_res, c.high_res,
                                  c.downscale, part=part, seed=c.seed, cache_gb=c.cache_gb, **training)
 
     def train(self,
-        resume=False # continue from the state in the run's folder, if there is one
+        resume=False, # continue from the state in the run's folder, if there is one
+        epochs=None, steps=None, minutes=None # train for so much more than is done; None: to the length in the configuration
     ): # DataFrame with a row for each epoch
-        "Train until the budget is spent, or until a callback raises `StopTraining`; everything is saved in the run's folder."
+        """Train until the budget is spent, or until a callback raises `StopTraining`; everything is saved in the run's folder.
+        A second call goes on: it ends what was stopped, and trains what was finished for its length once more."""
         import pandas as pd
         with run_lock(self.out, timeout=1.) if self.main else nullcontext():
-            if self.checkpoints.found():
-                if not resume: raise TSRError(f'{self.out}: holds a training already: resume it, or name another folder')
-                self.checkpoints.load(self)
+            self._continue(resume, dict(epochs=epochs, steps=steps, minutes=minutes))
             if self.main: self._prepare_folder()
             self.phase, self.error, self.callbacks.stop_requested = 'loading', None, False
             try:
@@ -685,17 +1007,30 @@ class MultiTrainer:
             finally: self.callbacks.close(self) # `after_fit`
         return pd.DataFrame(self.history)
 
+    def _continue(self, resume, longer):
+        "Restore the state if there is one, and lengthen the training if that is asked for."
+        if self.checkpoints.found():
+            if not (resume or self.started):
+                raise TSRError(f'{self.out}: holds a training already; train(resume=True) continues it (tsr train --resume), '
+                               'another out begins a new one')
+            self.checkpoints.load(self)
+        if any(longer.values()) or self.started and not resume and self.finished: self.lengthen(**longer)
+        self.started = True
+
+    def plan(self): # `TrainingPlan`, which prints as a text
+        "What will be trained on, how long it will take, how much disk it needs."
+        self._make_datasets()
+        return TrainingPlan(self)
+
     def train_epoch(self):
         "Train on every window of the group, validate, save."
         if not self.batch: self.group = self.budget.group(self.epoch, self.step, self.elapsed) # kept when an epoch is resumed
-        data, c, model = self.data[self.group], self.config, self.accelerator.unwrap_model(self.net)
+        data = self.data[self.group]
         self('before_load')
-        share = self.accelerator.process_index, self.processes
-        batches = load_batches(data, c.batch_size, self.epoch, self.batch, c.workers, share, self._note_loaded,
-                               align=None if model.stacks_frames else model.align, flow_search=model.flow_search)
+        batches = self._batches(data)
         self('after_load')
         self._stop_if_requested()
-        self.batches, self.sums = count_batches(data, c.batch_size), defaultdict(float, self.sums)
+        self.batches, self.sums = self.count(data), defaultdict(float, self.sums)
         self.phase, self.mark = 'train', (self.step, time.monotonic())
         self.net.train()
         self('before_epoch')
@@ -707,6 +1042,30 @@ class MultiTrainer:
         self.validate()
         self('after_epoch')
         self._stop_if_requested()
+
+    def _batches(self, data): # iterable of (x, hr)
+        "The batches of this epoch that are left."
+        c, model = self.config, self.accelerator.unwrap_model(self.net)
+        share, align = (self.accelerator.process_index, self.processes), None if model.stacks_frames else model.align
+        if isinstance(data, ExampleDataset):
+            return load_examples(data, c.batch_size, self.order(data), self.batch, c.workers, share, align)
+        return load_batches(data, c.batch_size, self.epoch, self.batch, c.workers, share, self._note_loaded, align=align,
+                            flow_search=model.flow_search, order=self.order(data))
+
+    def order(self, data): # list of numbers; None: as `load_batches` finds best
+        "The items of this epoch in their order."
+        if self.sampler is None: return data.order(self.epoch) if isinstance(data, ExampleDataset) else None
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(self.config.seed + self.epoch) # the same in all processes, and when resumed
+            if hasattr(self.sampler, 'set_epoch'): self.sampler.set_epoch(self.epoch)
+            found = [int(i) for i in (self.sampler(data, self.epoch) if callable(self.sampler) else self.sampler)]
+        if not found or min(found) < 0 or max(found) >= len(data):
+            raise TSRError(f'sampler: {len(found)} items, of 0 to {len(data) - 1}; it must give numbers of items')
+        return found
+
+    def count(self, data): # batches of this epoch
+        size, order = self.config.batch_size, self.order(data)
+        return count_batches(data, size) if order is None else max(1, len(order) // size)
 
     def train_step(self,
         x, # (B, T, C, h, w), or (B, C', h, w) that the loader has aligned
@@ -768,12 +1127,31 @@ class MultiTrainer:
         for part in self.out.rglob('*.part'): part.unlink(missing_ok=True) # of a process that was killed
 
     def _load_datasets(self):
+        self._make_datasets()
+        self.clock, self.start = time.monotonic() - self.elapsed, (self.progress, self.elapsed)
+        torch.manual_seed(self.config.seed + self.step) # for models that draw random numbers in training
+
+    def _make_datasets(self):
         c = self.config
-        options = dict(patch=c.patch, patches_per_window=c.patches_per_window, augment=c.augment, strides=tuple(map(int, c.strides.split('+'))))
+        options: dict = dict(patch=c.patch, patches_per_window=c.patches_per_window, augment=c.augment, strides=tuple(map(int, c.strides.split('+'))))
         with self.accelerator.main_process_first(): # the first one looks into the videos, the others find it done
             self.data = [self.dataset(videos, self.split.train_part, **options) for videos in self.groups]
-        self.clock, self.start = time.monotonic() - self.elapsed, (self.progress, self.elapsed)
-        torch.manual_seed(c.seed + self.step) # for models that draw random numbers in training
+
+    def with_frames(self, config): # `TrainConfig`
+        "A configuration that names the frames of the model where it leaves them to it."
+        net = self.accelerator.unwrap_model(self.net)
+        frames = {k: getattr(net, k) for k in ('frames_back', 'frames_forward')}
+        return replace(config, **{k: n for k, n in frames.items() if getattr(config, k) is None})
+
+    @property
+    def full_name(self): # str
+        return run_name(self.with_frames(self.config), len(self.trained_on))
+
+    @property
+    def total_steps(self): # int; None: not known
+        "Steps of the whole training."
+        if self.config.minutes: return None
+        return self.config.steps or self.config.epochs * sum(self.count(data) for data in self.data)
 
     @property
     def model(self):
@@ -796,7 +1174,7 @@ class MultiTrainer:
     @property
     def finished(self):
         "Whether the budget is spent, or validation has not become better for `patience` epochs."
-        scores = [row['psnr'] for row in self.history]
+        scores = [row['psnr'] for row in self.history[self.begun[0]:]]
         waited = len(scores) - 1 - scores.index(max(scores)) if scores else 0
         return self.progress >= 1 or bool(self.config.patience) and waited >= self.config.patience
 

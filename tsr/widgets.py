@@ -335,7 +335,8 @@ LABELS = dict(
     video_batch_size='Videos per group', optimizer='Optimizer', learning_rate='Learning rate', loss='Loss',
     schedule='LR schedule', warmup='Warm-up (steps)', ema='EMA decay', clip='Gradient clipping', epochs='Epochs',
     steps='Steps', minutes='Minutes', patience='Early-stopping patience', precision='Precision',
-    validation='Validation share', validation_frames='Validation frames', log_every='Log every N batches',
+    optimizer_args='Optimizer options', loss_args='Loss options', schedule_args='Schedule options', device='Device',
+    validation='Validation (share or path)', metrics='Further metrics', validation_frames='Validation frames', log_every='Log every N batches',
     save_minutes='Save state every (min)', keep='Epoch models kept', workers='Loader processes',
     cache_gb='Cache (GB)', seed='Seed')
 
@@ -391,6 +392,7 @@ class FieldControl:
         if not text: return None if type(None) in types else types[0]()
         try: return json.loads(text)
         except ValueError: pass
+        if str in types: return text
         wanted = ' or '.join(t.__name__ for t in types if t is not type(None))
         raise TSRError(f'{field.name}={text!r}: must be {wanted}' + ', as {"features": 24}' * (types == (dict,)))
 
@@ -696,12 +698,21 @@ def figure_png(figure): # bytes
 _METRICS = dict(psnr='PSNR (dB)', ssim='SSIM', loss='Loss')
 _PHASES = dict(train='Training batches', validate='Validation frames', epoch='Epochs')
 
-def _chart_figure(): # figure, dict: (phase, metric) -> the lines of range, mean and bicubic
-    "The empty charts; they are made once, later only their lines move."
-    figure = Figure(figsize=(10.2, 6.4), dpi=116, facecolor='none')
-    axes, lines = figure.subplots(3, 3), {}
+def _own_metrics(epochs): # tuple of names, three at most
+    "The columns of metrics.csv that are metrics of one's own."
+    known = {*_METRICS, 'epoch', 'step', 'minutes', 'learning_rate'}
+    return tuple(k for k in epochs if k not in known and not k.startswith(('gain_', 'train_')))[:3]
+
+def _chart_figure(own=()): # figure, dict: (phase, metric) -> the lines of range, mean and bicubic
+    "The empty charts, with a row for metrics of one's own; they are made once, later only their lines move."
+    rows = 3 + bool(own)
+    figure = Figure(figsize=(10.2, 6.4 / 3 * rows), dpi=116, facecolor='none')
+    axes, lines = figure.subplots(rows, 3), {}
     figure.subplots_adjust(left=.075, right=.995, bottom=.05, top=.94, wspace=.24, hspace=.3)
-    for ax, key in zip(axes.flat, ((phase, k) for phase in _PHASES for k in _METRICS)):
+    for ax in axes.flat[9 + len(own):]: ax.set_visible(False)
+    for ax, name in zip(axes.flat[9:], own): ax.set_title(name, fontsize=10, color=GREY)
+    keys = [(phase, k) for phase in _PHASES for k in _METRICS] + [('epoch', k) for k in own]
+    for ax, key in zip(axes.flat, keys):
         style_axes(ax)
         lines[key] = [ax.plot([], [], color=BLUE, lw=.6, alpha=.35)[0],
                       ax.plot([], [], color=BLUE, lw=1.4, marker='o' if key[0] == 'epoch' else '', ms=3)[0],
@@ -715,9 +726,9 @@ def _chart_figure(): # figure, dict: (phase, metric) -> the lines of range, mean
 
 # %% ../nbs/29_widgets.ipynb #06c83965
 class ChartGrid(Part):
-    "Nine charts of a run: training batches, validation frames and epochs by PSNR, SSIM and loss."
+    "Nine charts of a run: training batches, validation frames and epochs by PSNR, SSIM and loss; more for metrics of one's own."
     def __init__(self):
-        self._figure = None # made with the first drawing, so that a page appears sooner
+        self._figure, self._own = None, () # made with the first drawing, so that a page appears sooner
         self.box = W.Image(format='png', layout=W.Layout(display='none'))
 
     def clear(self):
@@ -729,7 +740,9 @@ class ChartGrid(Part):
         batches # DataFrame of batches.csv
     ): # PNG
         "Draw and show the charts for these numbers."
-        if self._figure is None: self._figure, self._lines = _chart_figure()
+        if self._figure is None or self._own != _own_metrics(epochs):
+            self._own = _own_metrics(epochs)
+            self._figure, self._lines = _chart_figure(self._own)
         for (phase, k), (spread, mean, bicubic) in self._lines.items():
             table = epochs if phase == 'epoch' else batches[batches.phase == phase] if len(batches) else batches
             x, y, positions, extremes = thin_curve(table[k] if k in table else [])
