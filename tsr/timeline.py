@@ -15,7 +15,7 @@ from statistics import median
 
 import av
 
-from .core import TSRError
+from .core import TSRError, first_line
 
 # %% ../nbs/20a_timeline.ipynb #da3a9e06
 def plausible_rate(
@@ -50,19 +50,21 @@ class Damage:
     def note(self,
         kind, # in `_FINDINGS`
         time, # seconds
-        reason='' # of the decoder
+        reason='', # of the decoder
+        usual=False # this is no damage, as where a recording begins between two key frames
     ):
         "Note a finding. Raises `TSRError` if `strict`."
         self.times[kind].add(time)
-        if not self.strict: return
+        if usual or not self.strict: return
         why = f' ({reason})' if reason else ''
         raise TSRError(f'{self.path}: is damaged after {float(time):.2f} s{why}; copy it again, or take only the part before that')
 
     def note_end(self,
-        time, promised # seconds: end of what came, and of what the file announced
+        time, promised=None, # seconds: end of what came, and of what the file announced
+        reason='' # why nothing more could be read
     ):
         "Note that the file ends early. Raises `TSRError` if `strict`."
-        self.end = f'ends at {float(time):.2f} s of {float(promised):.2f} s'
+        self.end = f'cannot be read after {float(time):.2f} s ({reason})' if reason else f'ends at {float(time):.2f} s of {float(promised):.2f} s'
         if self.strict:
             raise TSRError(f'{self.path}: is cut short after {float(time):.2f} s; copy it again, or take only the part before that')
 
@@ -81,7 +83,7 @@ def _span(times):
     return f'at {first:.2f} s' if last - first < .005 else f'between {first:.2f} and {last:.2f} s'
 
 # %% ../nbs/20a_timeline.ipynb #da3a9e0c
-_HEADERS = 128 # bytes between two packets that need no explanation; Matroska and AVI take 7 to 24
+_HEADERS = 48 # bytes between two packets that need no explanation; Matroska and AVI take 7 to 24
 _BACK, _AHEAD = 1, 60 # seconds by which a clock that jumps has been set anew
 
 class Demuxer:
@@ -94,12 +96,17 @@ class Demuxer:
         self.indexed, self.counts = 'mp4' in name, name == 'avi'
         self.positions, self.joined = 'matroska' in name or self.counts, name in ('mpegts', 'mpeg')
         self.skipped = False # whether bytes in front of the last packet belong to no packet
+        self.failure = '' # why the file could not be read to its end
         self.ends = {} # stream index -> seconds on the file's clock at which its last packet ends
         self._stop = None # position after the last packet
         self._index = {s.index: {e.pos: e.timestamp for e in s.index_entries} for s in streams} if self.counts else {}
         self._offsets, self._clocks = [Fraction(0)], {}
 
     def __iter__(self):
+        try: yield from self._packets()
+        except av.FFmpegError as e: self.failure = first_line(e)
+
+    def _packets(self):
         everything = self.positions or self.joined # what is found concerns all streams
         for packet in self.container.demux(*(() if everything else self.streams)):
             if packet.size:
@@ -170,29 +177,34 @@ def check_end(
 ):
     "Compare where a file ended with what it promised."
     if not (end := demuxer.ends.get(stream.index)): return
+    if demuxer.failure: return damage.note_end(end, reason=demuxer.failure)
     start = Fraction(demuxer.container.start_time or 0, av.time_base)
     if demuxer.indexed:
         if len(stream.index_entries) and decoded < stream.index_entries[-1].timestamp:
             damage.note_end(end, (stream.duration or 0) * Fraction(stream.time_base.numerator, stream.time_base.denominator))
         return
     promised, index = promised_end(demuxer.container, stream, rate)
-    came = end if index is not None else max(demuxer.ends.values())
-    if promised is not None and promised - came > max(Fraction(5, 2) / rate, Fraction(1, 10)): damage.note_end(came - min(start, 0), promised)
+    came, tolerance = (end, 0) if index is not None else (max(demuxer.ends.values()), Fraction(1, 20))
+    if promised is not None and promised - came > tolerance + Fraction(1, 2) / rate: damage.note_end(came - min(start, 0), promised)
 
 # %% ../nbs/20a_timeline.ipynb #da3a9e10
 class Repair:
     "Passes on decoded frames with their times, and repeats the last good one where a frame is missing."
     def __init__(self,
-        damage # `Damage` that is told
+        damage, # `Damage` that is told
+        step=None # seconds from frame to frame, as declared
     ):
-        self.damage, self.expected, self.steps = damage, [], deque(maxlen=3)
+        self.damage, self.declared, self.expected, self.steps = damage, step, [], deque(maxlen=3)
         self.frame = self.time = self.suspect = None # the last frame; when there was a sign of damage
         self.failures = 0 # packets without a time that could not be decoded
+        self.from_key = None # whether the first packet was a key frame
 
     def expect(self,
-        time # seconds, of a packet
+        time, # seconds, of a packet
+        key=True # whether it is a key frame
     ):
         "A packet promises a frame."
+        if self.from_key is None: self.from_key = key
         heappush(self.expected, time)
 
     def suspect_from(self,
@@ -220,6 +232,7 @@ class Repair:
             self.damage.note('moved', time)
             time = self.time
         missing = self._missing(time)
+        if self.frame is None: self._begin(time)
         for earlier in missing:
             self.damage.note('repeated', earlier)
             yield self.frame, earlier
@@ -228,6 +241,12 @@ class Repair:
         if self.time is not None and not missing: self.steps.append(time - self.time)
         self.frame, self.time, self.failures = frame, time, 0
         yield frame, time
+
+    def _begin(self, time):
+        "Note what should have come before the first frame."
+        while self.expected and self.expected[0] < time:
+            earlier = heappop(self.expected)
+            if self.suspect is not None or not self.from_key: self.damage.note('head', earlier, usual=not self.from_key)
 
     def finish(self): # iterator of (frame, time)
         "The frames that are missing at the end."
@@ -243,15 +262,16 @@ class Repair:
         return times
 
     def _missing(self, time):
+        if self.frame is None: return []
         promised = self._promised(time)
-        if self.suspect is None or self.frame is None: return []
+        if self.suspect is None: return []
         return promised or self._on_grid(time)
 
     def _on_grid(self, time):
         "The times between the last frame and this one, if the frames before were evenly spaced."
-        if not self.steps or time <= self.time: return []
-        even = len(self.steps) == 3 and max(self.steps) - min(self.steps) <= Fraction(2, 1000)
-        step = sum(self.steps) / len(self.steps)
+        steps = [*self.steps] if len(self.steps) == 3 or not self.declared else [*self.steps, self.declared]
+        if not steps or time <= self.time: return []
+        even, step = max(steps) - min(steps) <= Fraction(2, 1000), sum(steps) / len(steps)
         count = round((time - self.time) / step) if even and step else 1 + self.failures
-        if count < 2 and time - self.time > 2 * max(self.steps): self.damage.note('gap', self.time)
+        if count < 2 and time - self.time > 2 * max(steps): self.damage.note('gap', self.time)
         return [self.time + (time - self.time) * i / count for i in range(1, count)]

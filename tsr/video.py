@@ -116,7 +116,7 @@ def _decode(container, stream, origin, damage):
     "Pairs (decoded frame, time), in the order in which they are shown; what is missing is repeated and noted in `damage`."
     damage.clear()
     decode = _decoder(stream)
-    tick, rate, packets, repair = _ratio(stream.time_base), _rate(stream), Demuxer(container, stream), Repair(damage)
+    tick, rate, packets, repair = _ratio(stream.time_base), _rate(stream), Demuxer(container, stream), Repair(damage, 1 / _rate(stream))
     count, timed = _untimed(container, stream)
     time, decoded = timed - (count + 1) / rate - origin if count else -1 / rate, None # that of the frame before
     for packet in packets:
@@ -124,7 +124,7 @@ def _decode(container, stream, origin, damage):
         if packet.is_corrupt or packets.skipped: repair.suspect_from(at)
         if packet.is_corrupt and packets.indexed: continue  # the packet in which a file was cut
         if packet.size: decoded = packet.dts
-        if packet.size and at is not None and not packet.is_discard: repair.expect(at)
+        if packet.size and at is not None and not packet.is_discard: repair.expect(at, packet.is_keyframe)
         try: frames = decode(packet)
         except av.FFmpegError as e:
             repair.failed(at, first_line(e))
@@ -133,6 +133,9 @@ def _decode(container, stream, origin, damage):
             shown = frame.dts if frame.pts is None and packets.counts else frame.pts  # AVI counts packets, so a delay by reordering shows
             time = time + 1 / rate if shown is None else shown * tick - origin
             yield from repair.pass_on(frame, time)
+    if packets.failure:  # what the decoder still holds
+        for frame in stream.codec_context.decode(None):
+            if frame.pts is not None: yield from repair.pass_on(frame, frame.pts * tick - origin)
     yield from repair.finish()
     if repair.frame: check_end(packets, stream, rate, decoded, damage)
 

@@ -20,7 +20,7 @@ import imageio.v2 as imageio
 import pandas as pd
 from files import H264, SOUND, ffmpeg, look, picture
 
-from tsr.core import TSRError, write_json
+from tsr.core import TSRError, write_json, write_table
 from tsr.inference import Upscaler
 from tsr.training import git_commit
 
@@ -166,22 +166,30 @@ def main(arguments=None):
     args = parser.parse_args(arguments)
     rows, upscaler = [], Upscaler('bicubic', 'cpu')
     with tempfile.TemporaryDirectory(prefix='tsr-conformance-') as name:
-        folder = Path(name)
-        for case in [*all_cases(), *damaged_cases(folder)]:
-            if not re.search(args.only, case.name): continue
-            rows.append(run(case, folder, upscaler, not args.ours))
-            print(f'{case.name}: {rows[-1]["found"]}', flush=True)
-        for file, words in refused_cases(folder).items() if re.search(args.only, 'refused') else ():
-            try: found = str(upscaler.video(folder/file, folder/'out.mp4', progress=False))
-            except TSRError as e: found = str(e).replace(f'{folder}/', '')
-            rows.append(dict(case=f'refused: {file}', expected=words, found='as expected' if words in found and '\n' not in found else found))
+        for row in table_rows(Path(name), upscaler, args.only, not args.ours):
+            rows.append(row)
+            print(f'{row["case"]}: {row["found"]}', flush=True)
+            if args.out: keep(rows, args.out)
     table = pd.DataFrame(rows)
     bad = table[table.found != 'as expected']
     print(f'{len(table) - len(bad)} of {len(table)} cases as expected')
     for name in table.columns[3:]: print(f'{name}: {(table[name] == "as expected").sum()} of {table[name].notna().sum()}')
-    if args.out:
-        table.to_csv(Path(args.out)/'conformance.csv', index=False)
-        write_json(Path(args.out)/'conformance.json', dict(command='python resources/conformance/conformance.py', commit=git_commit(), cases=len(table), as_expected=len(table) - len(bad)))
     if len(bad): sys.exit(bad[['case', 'expected', 'found']].to_string(index=False))
+
+def table_rows(folder, upscaler, only, others): # iterator of dicts
+    "The rows of the cases whose names match."
+    for case in [*all_cases(), *damaged_cases(folder)]:
+        if re.search(only, case.name): yield run(case, folder, upscaler, others)
+    for file, words in refused_cases(folder).items() if re.search(only, 'refused') else ():
+        try: found = str(upscaler.video(folder/file, folder/'out.mp4', progress=False))
+        except TSRError as e: found = str(e).replace(f'{folder}/', '')
+        yield dict(case=f'refused: {file}', expected=words, found='as expected' if words in found and '\n' not in found else found)
+
+def keep(rows, out):
+    "Write the table, after each case: a long run that is stopped has what it got."
+    write_table(Path(out)/'conformance.csv', rows, list(rows[0]))
+    good = sum(row['found'] == 'as expected' for row in rows)
+    command = 'python resources/conformance/conformance.py --out resources/results'
+    write_json(Path(out)/'conformance.json', dict(command=command, commit=git_commit(), cases=len(rows), as_expected=good))
 
 if __name__ == '__main__': main()
