@@ -430,6 +430,7 @@ def _read_header(path): # (dict with architecture, args, provenance; dict: name 
 
 # %% ../nbs/02_model.ipynb #4f178775
 WEIGHTS = Path(__file__).parent/'weights' if '__file__' in globals() else Path('../tsr/weights')
+_FORMER = {'default@clean': 'default@area', 'light@clean': 'light@area'} # names in version 0.1, of networks for the same input
 
 def bundled_models(): # dict: name -> path of its weights
     "The trained models that come with the package."
@@ -442,7 +443,7 @@ def load_model(
     if isinstance(model, SRModel): return model.eval()
     if isinstance(model, nn.Module): raise TSRError(f'{type(model).__name__} is no SRModel: make it a subclass of tsr.model.SRModel')
     if str(model) in INTERPOLATIONS: return Interpolation(str(model)).eval()
-    path = bundled_models().get(str(model), Path(model))
+    path = bundled_models().get(_FORMER.get(str(model), str(model)), Path(model))
     if path.suffix == '.pt': return load_original(path)
     if path.is_dir() and str(model):
         inside = sorted(path.glob('*.safetensors'))
