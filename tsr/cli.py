@@ -405,7 +405,7 @@ def train(
     videos: Annotated[list[Path] | None, typer.Argument(show_default=False, help='Videos or folders to train on.')] = None,
     out: Annotated[Path, typer.Option(help='Folder of the run.')] = Path('runs/latest'),
     resume: Annotated[bool, typer.Option('--resume',
-        help='Continue the run in that folder; with a greater length also one that is finished.')] = False,
+        help='Continue the run in that folder, with its options; with a greater length also one that is finished.')] = False,
     config_file: Annotated[Path | None, typer.Option('--config', metavar='FILE', show_default=False,
         help='Options from a .json or .yaml file, or from a checkpoint; what else is given here takes precedence.')] = None,
     print_config: Annotated[bool, typer.Option('--print-config', help='Print all options as JSON, for --config, and end.')] = False,
@@ -416,7 +416,12 @@ def train(
     plugin: _Plugin = None,
     **config
 ):
-    "Train a model on videos. The folder of the run receives best.safetensors and last.safetensors."
+    """Train a model on videos. The folder of the run receives best.safetensors and last.safetensors.
+
+    Where a help text names the report, it means that of TSRCNN, from which this project began; its settings are given for comparison.
+    """
+    stored = out/'config.json'
+    if resume and config_file is None and stored.exists(): config_file = stored
     options = _train_config(ctx, config_file, config)
     if print_config: return typer.echo(json.dumps(asdict(options), indent=1))
     if not videos: raise TSRError('no videos given: name files or folders to train on')
