@@ -596,8 +596,7 @@ def _make_server(
         from voila.app import Voila
     except ImportError: raise TSRError("the page needs Voila and ipywidgets: pip install 'tsr[notebooks]'") from None
     os.environ |= dict(TSR_UPLOAD_MB=str(upload), TSR_FILES=str(folder)) # panels show the limit, and link to their results
-    played = [suffix[1:] for suffix, format in CONTAINERS.items() if format in ('mp4', 'mov', 'matroska', 'webm')] # pictures stay private
-    videos = rf'/files/(.+\.(?:{"|".join(played)}))'
+    videos = r'/files/(.+\.(?:mp4|m4v|mov|mkv))' # what panels write: no pictures that lie in the folder
     files = [(videos, AuthenticatedFileHandler, dict(path=str(folder))),
              ('/files/.*', ErrorHandler, dict(status_code=404))]
     class Server(Voila):
