@@ -6,9 +6,11 @@
 __all__ = ['PRESETS', 'CODECS', 'Quality', 'Codec', 'pick_codec', 'check_codec', 'pick_format', 'Encoding', 'add_video', 'encode']
 
 # %% ../nbs/21c_codecs.ipynb #21c00004
+import os
 import re
 import warnings
 from collections.abc import Callable
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -281,6 +283,18 @@ def _stored(stream, frames, encoding, path, stay):
     if step: before.duration = step
     yield before
 
+@contextmanager
+def _same_priority():
+    "SVT-AV1 gives its threads and the one that opens it real-time priority wherever it may, as for root: nothing else would run beside it."
+    if not hasattr(os, 'sched_getscheduler'):
+        yield
+        return
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    yield
+    if os.sched_getscheduler(0) == before[0]: return
+    for thread in os.listdir('/proc/self/task'):
+        with suppress(ProcessLookupError): os.sched_setscheduler(int(thread), *before)
+
 def encode(
     stream, # from `add_video`
     frames, # iterable of (image, seconds)
@@ -290,5 +304,7 @@ def encode(
 ): # iterator of packets
     "Encode frames."
     stored = _stored(stream, frames, encoding, path, stay)
-    for frame in _with_palettes(stored) if stream.pix_fmt == 'pal8' else stored: yield from stream.encode(frame)
+    for frame in _with_palettes(stored) if stream.pix_fmt == 'pal8' else stored:
+        with nullcontext() if stream.codec_context.is_open else _same_priority(): packets = stream.encode(frame)
+        yield from packets
     yield from stream.encode(None)
