@@ -429,7 +429,9 @@ def train(
     from tsr.tracking import callbacks_for  # only here: it takes a moment to load
     callbacks = [Progress(), *callbacks_for(mlflow)]
     trainer = MultiTrainer(_find_inputs(videos, read_tags=False), options, out, callbacks)
-    if trainer.main and (dry_run or not resume): typer.echo(f'{trainer.plan()}')
+    if dry_run or not resume:
+        plan = trainer.plan() # in all processes, which look into the videos one after the other
+        if trainer.main: typer.echo(f'{plan}')
     if dry_run: return
     trainer.train(resume)
     if not trainer.main: return

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['SEQUENCE_METRICS', 'BASELINES', 'score_video', 'distinct_names', 'model_label', 'label_models', 'FrameSaver',
-           'evaluate', 'summary_table', 'report_table', 'check_table_path', 'save_table', 'load_table']
+           'evaluate', 'summary_table', 'bootstrap_interval', 'report_table', 'check_table_path', 'save_table',
+           'load_table']
 
 # %% ../nbs/05_evaluation.ipynb #a5e89181
 import json
@@ -21,6 +22,7 @@ from contextlib import ExitStack, nullcontext
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from tqdm.auto import tqdm
@@ -379,6 +381,15 @@ def summary_table(
     means['videos_won'] = models.won.sum().astype(str) + f'/{df.video.nunique()}'
     means['frames_per_second'] = 1000 / models.milliseconds.median()
     return means
+
+def bootstrap_interval(
+    values, # one for each clip
+    draws=10_000 # samples, with replacement, of as many clips
+): # (low, high)
+    "95% interval of the mean over clips, by the percentiles of a bootstrap (Efron 1979)."
+    values = np.asarray(values, float)
+    means = values[np.random.default_rng(0).integers(len(values), size=(draws, len(values)))].mean(1)
+    return tuple(np.quantile(means, (.025, .975)))
 
 def report_table(
     df # from `evaluate`

@@ -25,7 +25,7 @@ RECIPES = {
     'heavy@bicubic': ('heavy@clean', {}, 'bicubic'),
     'light': ('light', dict(refinement=0), REAL),
     'light@area': ('light@area', {}, 'area'),
-    'light@bicubic': ('light@clean', {}, 'bicubic'),
+    'light@bicubic': ('light@area', {}, 'bicubic'),
 }
 
 def begin(

@@ -30,7 +30,7 @@ from tsr.training import MultiTrainer, TrainConfig, git_commit
 
 RESULTS = Path(__file__).parents[1]/'results'
 SHORT = dict(epochs=4, patches_per_window=40, validation_frames=4) # epochs of sixty steps
-LONG = dict(patches_per_window=400) # of six hundred: those of the package's own training have 861 (train_default.csv)
+LONG = dict(patches_per_window=400) # of six hundred
 EVENTS = ('before_fit', 'after_batch', 'after_epoch', 'after_fit')
 
 class Stopwatch:

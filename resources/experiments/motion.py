@@ -88,7 +88,7 @@ def networks(folder, steps):
     for file in sorted(MODELS.glob(f'*, {steps} steps, seed *.safetensors')):
         name, _, seed = file.stem.rsplit(', ', 2)
         if name in NAMES: yield noted(load_model(file), held, name, int(seed.split()[-1]))
-    for name in sorted(bundled_models().keys() & {'default', 'light', 'default@clean', 'light@clean'}):
+    for name in sorted(bundled_models().keys() & {'default', 'light', 'default@area', 'light@area'}):
         model = load_model(name)
         yield noted(model, [p for p in paths if p.name not in model.provenance['trained_on']], name, model.provenance['config']['seed'])
 

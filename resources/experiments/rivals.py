@@ -18,7 +18,6 @@ import sys
 from itertools import tee
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
@@ -27,7 +26,7 @@ from torch import nn
 
 from tsr.core import TSRError, atomic_write, write_json
 from tsr.data import find_videos, read_pairs
-from tsr.evaluation import check_table_path, evaluate, label_models
+from tsr.evaluation import bootstrap_interval, check_table_path, evaluate, label_models
 from tsr.inference import Upscaler
 from tsr.losses import METRICS, luma, score_frame
 from tsr.model import INTERPOLATIONS, Interpolation, SRModel, load_model, summary
@@ -304,15 +303,6 @@ def processor(): # str
     lines = Path('/proc/cpuinfo').read_text().splitlines() if Path('/proc/cpuinfo').exists() else []
     return next((line.split(':')[1].strip() for line in lines if 'model name' in line), platform.processor())
 
-def interval(
-    values, # one for each clip
-    draws=10_000
-): # (low, high)
-    "95% interval of the mean: bootstrap over the clips."
-    values = np.asarray(values, float)
-    means = values[np.random.default_rng(0).integers(len(values), size=(draws, len(values)))].mean(1)
-    return tuple(np.quantile(means, (.025, .975)))
-
 def means(
     rows, # of a table
     facts, # of its .json file
@@ -325,12 +315,12 @@ def means(
         times = part.groupby('model').relative_time.median() if 'relative_time' in part else pd.Series(dtype=float)
         for model, own in part.groupby('model', sort=False):
             gain = (y[model] - y.bicubic).dropna()
-            low, high = interval(gain)
+            low, high = bootstrap_interval(gain)
             row = dict(set=clips, downscale=downscale, model=model, clips=len(gain), psnr_y=own.psnr_y.mean(), gain_y=gain.mean(), low=low, high=high,
                        **{m: pd.to_numeric(own[m]).mean() for m in ('ssim_y', 'psnr', 'ssim', 'tpsnr_y', 'vmaf') if m in own})
             if against in y and model != against:
                 ahead = (y[against] - y[model]).dropna()
-                low, high = interval(ahead)
+                low, high = bootstrap_interval(ahead)
                 row |= dict(ahead=ahead.mean(), ahead_low=low, ahead_high=high, won=f'{(ahead > 0).sum()}/{len(ahead)}')
             if model in times: row |= dict(time=times[model] / times[against if against in times else 'bicubic'])
             out.append(row | {k: facts['models'].get(model, {}).get(k) for k in ('gmac', 'parameters')})

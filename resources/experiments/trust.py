@@ -51,7 +51,7 @@ def compare(
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('folder', nargs='+')
-    parser.add_argument('--models', nargs='+', default=['default', 'default@clean'], help='as in `load_model`, or NAME=FILE')
+    parser.add_argument('--models', nargs='+', default=['default', 'default@area'], help='as in `load_model`, or NAME=FILE')
     parser.add_argument('--all', action='store_true', help='every clip, not only those held out')
     parser.add_argument('--every', type=int, default=10, help='score every Nth frame')
     parser.add_argument('--downscale', nargs='+', default=['area', 'bicubic', 'h264-23'])
