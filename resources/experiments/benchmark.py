@@ -180,7 +180,7 @@ def pipeline(args):
     "From a file of small frames to an H.264 file of large ones, whole processes."
     heavy, rows = max(3, args.frames // 10), [] # frames for what is ten times as slow
     weights = originals().get('original', bundled_models()['small'])
-    counts = {name: args.frames for name in ('bicubic', 'light', 'default') if name in (*bundled_models(), 'bicubic')} | {weights: heavy}
+    counts = {name: args.frames for name in ('bicubic', 'light', 'default', 'heavy') if name in (*bundled_models(), 'bicubic')} | {weights: heavy}
     with tempfile.TemporaryDirectory() as d:
         for count in set(counts.values()): clip(args, d, count)
         for _, preset in [(i, p) for i in range(args.repeats) for p in args.presets]:

@@ -79,7 +79,7 @@ def rows(model, videos, **facts):
             if 'cut' in seen: scores[-1]['unguarded'] = luma(unguarded(model, seen['cut']))
         yield dict(video=path.stem, motion=round(motion, 2), **facts, **pd.DataFrame(scores).mean().round(4))
 
-def noted(model, videos, name, seed): return model, videos, dict(name=name, seed=seed, steps=model.provenance['steps'], commit=model.provenance['commit'])
+def noted(model, videos, name, seed): return model, videos, dict(name=name, seed=seed, steps=model.provenance['steps'], commit=model.provenance.get('commit', ''))
 
 def networks(folder, steps):
     "Each network, the videos that it has not seen, and what is to be noted of it."
@@ -90,7 +90,8 @@ def networks(folder, steps):
         if name in NAMES: yield noted(load_model(file), held, name, int(seed.split()[-1]))
     for name in sorted(bundled_models().keys() & {'default', 'light', 'default@area', 'light@area'}):
         model = load_model(name)
-        yield noted(model, [p for p in paths if p.name not in model.provenance['trained_on']], name, model.provenance['config']['seed'])
+        known = {Path(video).stem for video in model.provenance['trained_on']}
+        yield noted(model, [p for p in paths if p.stem not in known], name, 0)
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
