@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['MODELS', 'INTERPOLATIONS', 'WEIGHTS', 'whole_scale', 'SRModel', 'Interpolation', 'LinearFilter', 'fit_linear',
-           'TSRCNN', 'TSRCNN_small', 'TSRCNN_large', 'summary', 'load_original', 'PlainModel', 'as_sr_model',
-           'model_parameters', 'create_model', 'save_model', 'model_info', 'bundled_models', 'load_model',
-           'adapt_frames', 'export_onnx']
+           'TSRCNN', 'TSRCNN_small', 'TSRCNN_large', 'summary', 'PlainModel', 'as_sr_model', 'model_parameters',
+           'create_model', 'save_model', 'model_info', 'load_original', 'bundled_models', 'load_model', 'adapt_frames',
+           'export_onnx']
 
 # %% ../nbs/02_model.ipynb #7a35915c
 import copy
@@ -275,36 +275,6 @@ def summary(
         for h in hooks: h.remove()
     return pd.DataFrame(rows, columns=['layer', 'kind', 'output', 'parameters', 'multiply-adds'])
 
-# %% ../nbs/02_model.ipynb #9e8aeb0c
-def _check_finite(path, state):
-    "TSRError if a tensor of a state dict holds NaN or infinite values."
-    for name, tensor in state.items():
-        if not torch.isfinite(tensor.float()).all():
-            raise TSRError(f'{path}: {name} holds values that are no numbers (NaN or infinite), the training diverged; use an earlier checkpoint')
-
-def load_original(
-    path, # a `.pt` state dict of the original project
-    padding='same', # 'valid' gives the original's smaller output
-    scale=2 # what it was trained for; the tensors do not tell
-): # `TSRCNN` in eval mode
-    "The original project's network from its weights file. Nothing in the file is run."
-    try: state = torch.load(path, map_location='cpu', weights_only=True)
-    except OSError as e: raise TSRError(f'{path}: {e.strerror or "cannot be read"}') from None
-    except Exception as e:
-        raise TSRError(f'{path}: not a plain state dict of tensors ({type(e).__name__}); save it with torch.save(model.state_dict(), ...)') from None
-    names = [f'layers.{i}.{kind}' for i in (1, 3, 5) for kind in ('weight', 'bias')]
-    if not isinstance(state, dict) or sorted(state) != sorted(names):
-        raise TSRError(f"{path}: not one of the original's state dicts, which hold {', '.join(names)}")
-    first, second, third = weights = [state[f'layers.{i}.weight'] for i in (1, 3, 5)]
-    if any(getattr(w, 'ndim', 0) != 4 for w in weights): raise TSRError(f'{path}: its weights are not those of convolutions')
-    _check_finite(path, state)
-    frames = first.shape[1] // 3
-    model = TSRCNN(frames // 2, frames - 1 - frames // 2, scale, (len(first), len(second)), [w.shape[-1] for w in weights], padding)
-    try: model.load_state_dict({f'layers.{i - 1}.{kind}': state[f'layers.{i}.{kind}'] for i in (1, 3, 5) for kind in ('weight', 'bias')})
-    except RuntimeError: raise TSRError(f'{path}: its tensors do not fit a TSRCNN of their own sizes') from None
-    model.provenance = dict(source=Path(path).name, project='github.com/Dawid64/super-enhanced-resolution')
-    return model.eval()
-
 # %% ../nbs/02_model.ipynb #cf37fa50
 class PlainModel(SRModel):
     "A module that knows nothing of tsr, as a model."
@@ -427,6 +397,36 @@ def _read_header(path): # (dict with architecture, args, provenance; dict: name 
     if not isinstance(info, dict) or not all(isinstance(info.get(k), kind) for k, kind in kinds.items()):
         raise TSRError(f'{path}: its header is damaged, it does not describe a model; copy it again')
     return info, shapes
+
+# %% ../nbs/02_model.ipynb #9e8aeb0c
+def _check_finite(path, state):
+    "TSRError if a tensor of a state dict holds NaN or infinite values."
+    for name, tensor in state.items():
+        if not torch.isfinite(tensor.float()).all():
+            raise TSRError(f'{path}: {name} holds values that are no numbers (NaN or infinite), the training diverged; use an earlier checkpoint')
+
+def load_original(
+    path, # a `.pt` state dict of the original project
+    padding='same', # 'valid' gives the original's smaller output
+    scale=2 # what it was trained for; the tensors do not tell
+): # `TSRCNN` in eval mode
+    "The original project's network from its weights file. Nothing in the file is run."
+    try: state = torch.load(path, map_location='cpu', weights_only=True)
+    except OSError as e: raise TSRError(f'{path}: {e.strerror or "cannot be read"}') from None
+    except Exception as e:
+        raise TSRError(f'{path}: not a plain state dict of tensors ({type(e).__name__}); save it with torch.save(model.state_dict(), ...)') from None
+    names = [f'layers.{i}.{kind}' for i in (1, 3, 5) for kind in ('weight', 'bias')]
+    if not isinstance(state, dict) or sorted(state) != sorted(names):
+        raise TSRError(f"{path}: not one of the original's state dicts, which hold {', '.join(names)}")
+    first, second, third = weights = [state[f'layers.{i}.weight'] for i in (1, 3, 5)]
+    if any(getattr(w, 'ndim', 0) != 4 for w in weights): raise TSRError(f'{path}: its weights are not those of convolutions')
+    _check_finite(path, state)
+    frames = first.shape[1] // 3
+    model = TSRCNN(frames // 2, frames - 1 - frames // 2, scale, (len(first), len(second)), [w.shape[-1] for w in weights], padding)
+    try: model.load_state_dict({f'layers.{i - 1}.{kind}': state[f'layers.{i}.{kind}'] for i in (1, 3, 5) for kind in ('weight', 'bias')})
+    except RuntimeError: raise TSRError(f'{path}: its tensors do not fit a TSRCNN of their own sizes') from None
+    model.provenance = dict(source=Path(path).name, project='github.com/Dawid64/super-enhanced-resolution')
+    return model.eval()
 
 # %% ../nbs/02_model.ipynb #4f178775
 WEIGHTS = Path(__file__).parent/'weights' if '__file__' in globals() else Path('../tsr/weights')

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['SCHEDULES', 'PRECISIONS', 'option', 'range_text', 'is_instance_of', 'check_option', 'Options', 'TrainConfig',
-           'split_videos', 'Split', 'ExampleSplit', 'scheduled_learning_rate', 'average_weights', 'Validator',
-           'LearningRate', 'ClipGradients', 'UpdateAverage', 'Metrics', 'run_name', 'StopOnDivergence',
-           'StopOnInterrupt', 'Budget', 'make_accelerator', 'build_model', 'build_loss', 'build_optimizer',
-           'git_commit', 'lengths', 'Checkpoints', 'as_float', 'TrainingPlan', 'MultiTrainer']
+           'split_videos', 'scheduled_learning_rate', 'average_weights', 'Validator', 'LearningRate', 'ClipGradients',
+           'UpdateAverage', 'Metrics', 'StopOnDivergence', 'StopOnInterrupt', 'Budget', 'Split', 'ExampleSplit',
+           'run_name', 'make_accelerator', 'build_model', 'build_loss', 'build_optimizer', 'git_commit', 'lengths',
+           'Checkpoints', 'as_float', 'TrainingPlan', 'MultiTrainer']
 
 # %% ../nbs/04_training.ipynb #83183867
 import json
@@ -238,32 +238,6 @@ class TrainConfig(Options):
         saved = source if isinstance(source, dict) else _saved_options(Path(source))
         return cls(**_known_options(cls, saved) | changes)
 
-# %% ../nbs/04_training.ipynb #0971a004
-def _saved_options(path): # dict
-    "The options in a file or in the header of a checkpoint."
-    try:
-        if path.suffix == '.safetensors': saved = model_info(path)['provenance'].get('config')
-        elif path.suffix in ('.yaml', '.yml'): saved = _read_yaml(path.read_text())
-        else: saved = json.loads(path.read_text())
-    except (OSError, ValueError) as e: raise TSRError(f'{path}: not a saved configuration ({e})') from None
-    if not isinstance(saved, dict): raise TSRError(f'{path}: holds no configuration of a training')
-    return saved
-
-def _read_yaml(text):
-    "YAML, by a package that accelerate brings along."
-    import yaml
-    try: return yaml.safe_load(text)
-    except yaml.YAMLError as e: raise ValueError(first_line(e)) from None
-
-def _known_options(cls, saved): # dict
-    "The options that this version knows; warnings name the others, and those that are missing."
-    known = [f.name for f in fields(cls)]
-    if unknown := sorted(set(saved) - set(known)):
-        warnings.warn(f'options that this version of tsr does not know, left out: {", ".join(unknown)}')
-    if missing := [k for k in known if k not in saved]:
-        warnings.warn(f'options that are not given, at their defaults: {", ".join(missing)}')
-    return {k: v for k, v in saved.items() if k in known}
-
 # %% ../nbs/04_training.ipynb #6fd915f1
 def split_videos(
     videos, # list: paths, `VideoSource`s or anything else
@@ -281,94 +255,6 @@ def split_videos(
     held = set(np.random.default_rng(seed).permutation(len(videos))[:max(1, round(share * len(videos)))].tolist())
     pick = lambda keep: [v for i, v in enumerate(videos) if (i in held) == keep]
     return (pick(False), (0., 1.)), (pick(True), (0., 1.))
-
-# %% ../nbs/04_training.ipynb #0971b002
-class Split:
-    "Which videos are trained on and which are held out, and which part of each video's frames."
-    def __init__(self,
-        train, validation, # lists of `VideoSource`
-        train_part=(0., 1.), validation_part=(0., 1.) # (from, to) as shares of each video's frames
-    ):
-        self.train, self.validation, self.train_part, self.validation_part = train, validation, train_part, validation_part
-
-    @classmethod
-    def of(cls,
-        sources, # list of `VideoSource`
-        config, # `TrainConfig`
-        validation=None # list of `VideoSource` to validate on; None: a share of `sources`
-    ): # `Split`
-        "Draw a split, or leave the videos that are validated on out of the others."
-        if validation:
-            known = {s.sha256 for s in validation}
-            if not (rest := [s for s in sources if s.sha256 not in known]):
-                raise TSRError(f'{sources[0].path}: is validated on, and nothing is left to train on; give other videos')
-            return cls(rest, validation)
-        train, held = split_videos(sources, config.validation, config.seed, len(sources[0].times))
-        return cls(train[0], held[0], train[1], held[1])
-
-    def state(self): # dict that JSON can hold
-        "What `restore` needs."
-        note = lambda sources: [dict(name=s.path.name, sha256=s.sha256) for s in sources]
-        return dict(train=note(self.train), validation=note(self.validation), train_part=self.train_part, validation_part=self.validation_part)
-
-    def manifest(self): # dict
-        "The data of a run, as in `tsr.dataset.manifest`."
-        return manifest(train=self.train, validation=self.validation)
-
-    @classmethod
-    def restore(cls,
-        state, # as from `state`
-        sources, # list of `VideoSource`: the videos that are given now
-        run # folder, for messages
-    ): # `Split`, and one line that says what changed, or ''
-        "The saved split among the videos of now; `TSRError` if a validation video, or all of the others, are missing."
-        here = {s.sha256: s for s in sources} | {(s.sha256, s.path.name): s for s in sources}
-        find = lambda note: here.get((note['sha256'], note['name'])) or here.get(note['sha256'])
-        names = lambda notes: ', '.join(notes[:3]) + ', ...' * (len(notes) > 3)
-        gone = {use: [note['name'] for note in state[use] if not find(note)] for use in ('train', 'validation')}
-        if gone['validation'] or len(gone['train']) == len(state['train']):
-            raise TSRError(f'{run}: {names(gone["validation"] or gone["train"])}: missing or changed since this run began: '
-                           'put it back, or train in another folder')
-        known = {note['sha256'] for use in gone for note in state[use]}
-        added = [s.path.name for s in sources if s.sha256 not in known]
-        changes = [f'{len(added)} that are new are not used ({names(added)})'] * bool(added)
-        changes += [f'{len(gone["train"])} are missing ({names(gone["train"])})'] * bool(gone['train'])
-        split = cls(*([s for note in state[use] if (s := find(note))] for use in ('train', 'validation')),
-                    tuple(state['train_part']), tuple(state['validation_part']))
-        return split, f'{run}: resumed with other videos: {"; ".join(changes)}' if changes else ''
-
-# %% ../nbs/04_training.ipynb #1aa0b43e
-class ExampleSplit:
-    "The split of a data set of one's own; `train` and `validation` are lists of one `ExampleDataset`."
-    def __init__(self, train, validation): self.train, self.validation, self.train_part, self.validation_part = [train], [validation], None, None
-
-    @classmethod
-    def of(cls,
-        data, # map-style data set of (window, target)
-        config, # `TrainConfig`
-        validation=None # another one to validate on; None: a share of `data`
-    ): # `ExampleSplit`
-        "Draw a split."
-        if validation is not None: return cls(ExampleDataset(data, seed=config.seed), ExampleDataset(validation))
-        if len(data) < 2: raise TSRError(f'{type(data).__name__}: {len(data)} examples cannot be split; give validation=another data set')
-        share = config.validation if isinstance(config.validation, float) else .1
-        order = np.random.default_rng(config.seed).permutation(len(data)).tolist()
-        held = max(1, round(share * len(data)))
-        return cls(ExampleDataset(data, sorted(order[held:]), config.seed), ExampleDataset(data, sorted(order[:held])))
-
-    def state(self): # dict that JSON can hold
-        "What `restore` compares."
-        return {use: part[0].state() for use, part in (('train', self.train), ('validation', self.validation))}
-
-    def manifest(self): # dict
-        "The data of a run."
-        return dict(hash=self.state()['train']['first'], videos=[], data=self.state())
-
-    def restore(self, state, _, run): # itself, and ''
-        "Itself, if the data are those of the saved state."
-        if state != self.state():
-            raise TSRError(f'{run}: {self.train[0].path}: is not the data set that this run began with; train in another folder')
-        return self, ''
 
 # %% ../nbs/04_training.ipynb #e040f637
 class _Stepped:
@@ -512,18 +398,6 @@ class Metrics(Callback):
         trainer.metrics = dict(zip(('loss', 'psnr', 'ssim'), trainer.accelerator.reduce(values, 'mean').tolist()))
         for k, v in (trainer.metrics | dict(count=1)).items(): trainer.sums[k] += v
 
-# %% ../nbs/04_training.ipynb #df022305
-def run_name(
-    config, # `TrainConfig`
-    videos # how many the weights have been trained on, those of the model that is fine-tuned included
-): # as 'small_360_720_36videos_AdamWopt_PNSRloss_1fb_1ff_10ep'
-    "A run's name in the form of the original report."
-    size = f'{config.low_res}_{config.high_res}' if config.high_res else f'x{config.scale:g}'
-    length = f'{config.minutes:g}min' if config.minutes else f'{config.steps}steps' if config.steps else f'{config.epochs}ep'
-    back, forward = (1 if n is None else n for n in (config.frames_back, config.frames_forward))
-    return (f'{Path(config.model).stem.removeprefix("TSRCNN_")}_{size}_{videos}videos_{config.optimizer}opt_{config.loss}loss_'
-            f'{back}fb_{forward}ff_{length}')
-
 # %% ../nbs/04_training.ipynb #e5e58e03
 class StopOnDivergence(Callback):
     "Ends a training with `TSRError` if its error grows and stays."
@@ -596,6 +470,132 @@ class Budget:
         else: done, length, k = epoch, self.epochs, 0
         first = self.begun[k]
         return min(int((done - first) * self.groups // max(length - first, 1)), self.groups - 1)
+
+# %% ../nbs/04_training.ipynb #0971a004
+def _saved_options(path): # dict
+    "The options in a file or in the header of a checkpoint."
+    try:
+        if path.suffix == '.safetensors': saved = model_info(path)['provenance'].get('config')
+        elif path.suffix in ('.yaml', '.yml'): saved = _read_yaml(path.read_text())
+        else: saved = json.loads(path.read_text())
+    except (OSError, ValueError) as e: raise TSRError(f'{path}: not a saved configuration ({e})') from None
+    if not isinstance(saved, dict): raise TSRError(f'{path}: holds no configuration of a training')
+    return saved
+
+def _read_yaml(text):
+    "YAML, by a package that accelerate brings along."
+    import yaml
+    try: return yaml.safe_load(text)
+    except yaml.YAMLError as e: raise ValueError(first_line(e)) from None
+
+def _known_options(cls, saved): # dict
+    "The options that this version knows; warnings name the others, and those that are missing."
+    known = [f.name for f in fields(cls)]
+    if unknown := sorted(set(saved) - set(known)):
+        warnings.warn(f'options that this version of tsr does not know, left out: {", ".join(unknown)}')
+    if missing := [k for k in known if k not in saved]:
+        warnings.warn(f'options that are not given, at their defaults: {", ".join(missing)}')
+    return {k: v for k, v in saved.items() if k in known}
+
+# %% ../nbs/04_training.ipynb #0971b002
+class Split:
+    "Which videos are trained on and which are held out, and which part of each video's frames."
+    def __init__(self,
+        train, validation, # lists of `VideoSource`
+        train_part=(0., 1.), validation_part=(0., 1.) # (from, to) as shares of each video's frames
+    ):
+        self.train, self.validation, self.train_part, self.validation_part = train, validation, train_part, validation_part
+
+    @classmethod
+    def of(cls,
+        sources, # list of `VideoSource`
+        config, # `TrainConfig`
+        validation=None # list of `VideoSource` to validate on; None: a share of `sources`
+    ): # `Split`
+        "Draw a split, or leave the videos that are validated on out of the others."
+        if validation:
+            known = {s.sha256 for s in validation}
+            if not (rest := [s for s in sources if s.sha256 not in known]):
+                raise TSRError(f'{sources[0].path}: is validated on, and nothing is left to train on; give other videos')
+            return cls(rest, validation)
+        train, held = split_videos(sources, config.validation, config.seed, len(sources[0].times))
+        return cls(train[0], held[0], train[1], held[1])
+
+    def state(self): # dict that JSON can hold
+        "What `restore` needs."
+        note = lambda sources: [dict(name=s.path.name, sha256=s.sha256) for s in sources]
+        return dict(train=note(self.train), validation=note(self.validation), train_part=self.train_part, validation_part=self.validation_part)
+
+    def manifest(self): # dict
+        "The data of a run, as in `tsr.dataset.manifest`."
+        return manifest(train=self.train, validation=self.validation)
+
+    @classmethod
+    def restore(cls,
+        state, # as from `state`
+        sources, # list of `VideoSource`: the videos that are given now
+        run # folder, for messages
+    ): # `Split`, and one line that says what changed, or ''
+        "The saved split among the videos of now; `TSRError` if a validation video, or all of the others, are missing."
+        here = {s.sha256: s for s in sources} | {(s.sha256, s.path.name): s for s in sources}
+        find = lambda note: here.get((note['sha256'], note['name'])) or here.get(note['sha256'])
+        names = lambda notes: ', '.join(notes[:3]) + ', ...' * (len(notes) > 3)
+        gone = {use: [note['name'] for note in state[use] if not find(note)] for use in ('train', 'validation')}
+        if gone['validation'] or len(gone['train']) == len(state['train']):
+            raise TSRError(f'{run}: {names(gone["validation"] or gone["train"])}: missing or changed since this run began: '
+                           'put it back, or train in another folder')
+        known = {note['sha256'] for use in gone for note in state[use]}
+        added = [s.path.name for s in sources if s.sha256 not in known]
+        changes = [f'{len(added)} that are new are not used ({names(added)})'] * bool(added)
+        changes += [f'{len(gone["train"])} are missing ({names(gone["train"])})'] * bool(gone['train'])
+        split = cls(*([s for note in state[use] if (s := find(note))] for use in ('train', 'validation')),
+                    tuple(state['train_part']), tuple(state['validation_part']))
+        return split, f'{run}: resumed with other videos: {"; ".join(changes)}' if changes else ''
+
+# %% ../nbs/04_training.ipynb #1aa0b43e
+class ExampleSplit:
+    "The split of a data set of one's own; `train` and `validation` are lists of one `ExampleDataset`."
+    def __init__(self, train, validation): self.train, self.validation, self.train_part, self.validation_part = [train], [validation], None, None
+
+    @classmethod
+    def of(cls,
+        data, # map-style data set of (window, target)
+        config, # `TrainConfig`
+        validation=None # another one to validate on; None: a share of `data`
+    ): # `ExampleSplit`
+        "Draw a split."
+        if validation is not None: return cls(ExampleDataset(data, seed=config.seed), ExampleDataset(validation))
+        if len(data) < 2: raise TSRError(f'{type(data).__name__}: {len(data)} examples cannot be split; give validation=another data set')
+        share = config.validation if isinstance(config.validation, float) else .1
+        order = np.random.default_rng(config.seed).permutation(len(data)).tolist()
+        held = max(1, round(share * len(data)))
+        return cls(ExampleDataset(data, sorted(order[held:]), config.seed), ExampleDataset(data, sorted(order[:held])))
+
+    def state(self): # dict that JSON can hold
+        "What `restore` compares."
+        return {use: part[0].state() for use, part in (('train', self.train), ('validation', self.validation))}
+
+    def manifest(self): # dict
+        "The data of a run."
+        return dict(hash=self.state()['train']['first'], videos=[], data=self.state())
+
+    def restore(self, state, _, run): # itself, and ''
+        "Itself, if the data are those of the saved state."
+        if state != self.state():
+            raise TSRError(f'{run}: {self.train[0].path}: is not the data set that this run began with; train in another folder')
+        return self, ''
+
+# %% ../nbs/04_training.ipynb #df022305
+def run_name(
+    config, # `TrainConfig`
+    videos # how many the weights have been trained on, those of the model that is fine-tuned included
+): # as 'small_360_720_36videos_AdamWopt_PNSRloss_1fb_1ff_10ep'
+    "A run's name in the form of the original report."
+    size = f'{config.low_res}_{config.high_res}' if config.high_res else f'x{config.scale:g}'
+    length = f'{config.minutes:g}min' if config.minutes else f'{config.steps}steps' if config.steps else f'{config.epochs}ep'
+    back, forward = (1 if n is None else n for n in (config.frames_back, config.frames_forward))
+    return (f'{Path(config.model).stem.removeprefix("TSRCNN_")}_{size}_{videos}videos_{config.optimizer}opt_{config.loss}loss_'
+            f'{back}fb_{forward}ff_{length}')
 
 # %% ../nbs/04_training.ipynb #4b498335
 @contextmanager

@@ -22,6 +22,7 @@ from html import unescape
 from pathlib import Path
 from urllib.parse import unquote
 
+import colab
 import nbformat
 import yaml
 
@@ -173,8 +174,9 @@ def check(args):
 
 def readable(nb): # the notebook, changed
     "What a reader sees: no directives; code can be folded, tests and long analyses are, until they are asked for."
-    nb.cells = [c for c in nb.cells if c.cell_type != 'code' or (code(c) or c.outputs) and not any(d.startswith('default_exp') for d in directives(c))]
+    nb.cells = [c for c in nb.cells if c.cell_type != 'code' or (code(c) or c.outputs) and c.id != colab.INSTALL and not any(d.startswith('default_exp') for d in directives(c))]
     for cell in nb.cells:
+        if cell.id == colab.BADGE: cell.source = re.sub(r'!\[(.*?)\]\(.*?\)', r'\1', cell.source) # in words: pages load nothing from elsewhere
         if cell.cell_type != 'code': continue
         marks, lines = directives(cell), len(code(cell).splitlines())
         hidden = {'hide', 'hide_input', 'echo: false'} & set(marks)
