@@ -251,7 +251,8 @@ def upscale(
     out: Annotated[Path | None, typer.Option('--out', '-o', show_default=False,
         help='File (for one input) or folder for the results; default: next to the input.')] = None,
     model: Annotated[str | None, typer.Option(show_default='default',
-        help='Bundled model, interpolation, or path of a checkpoint.')] = None,
+        help='light, default or heavy: quicker or better; with @area or @bicubic, as in light@area: for uncompressed video '
+             'reduced in that way. Or an interpolation, or the path of a checkpoint.')] = None,
     scale: Annotated[float | None, typer.Option(show_default=False,
         help="Scale factor; default: the model's own.")] = None,
     size: Annotated[str | None, typer.Option(show_default=False,

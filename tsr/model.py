@@ -460,6 +460,7 @@ def _check_args(path, name, args, shapes):
     for key, value in args.items():
         large = [n for n in (value if isinstance(value, list) else [value]) if isinstance(n, Real) and abs(n) > max(stored, 1000)]
         if large: raise TSRError(f'{path}: its header asks for {key}={large[0]:g}, more than its {stored} stored numbers allow')
+    _factory(name) # imports its module before the next lines, where a new tensor holds no numbers
     try:
         with torch.device('meta'): expected = {k: tuple(v.shape) for k, v in create_model(name, **args).state_dict().items()}
     except TSRError as e: raise TSRError(f'{path}: its header asks for what cannot be ({e})') from None

@@ -197,7 +197,7 @@ def _upscale(
         raise TSRError(f'{s.target}: exists already; choose another name, or tick "Overwrite existing file"')
     upscaler = _WatchedUpscaler(reporter.frame_ready, s.model)
     encoding = dict(crf=s.crf, preset=s.preset, lossless=s.lossless, encoder='tsr upscale')
-    done = upscaler.video(s.video, s.target, s.scale, s.size, s.shrink, progress=False, **encoding, **s.part)
+    done = upscaler.video(s.video, s.target, s.scale, s.size, shrink=s.shrink, progress=False, **encoding, **s.part)
     return done | dict(bytes=s.target.stat().st_size)
 
 def _evaluate(reporter, s): # dict

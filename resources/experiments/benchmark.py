@@ -74,15 +74,22 @@ def drawer(
     window = [to_float(f) for f in islice(images, upscaler.model.frames_back + 1 + upscaler.model.frames_forward)]
     return lambda: upscaler.runner.run([window])[0]
 
+STREAM = 8 # frames that follow each other: each pair is searched for motion once, as in a video
+
+def stream(model, images): # function that draws them
+    "Frames as `Upscaler.frames` makes them of a video, without reading and encoding."
+    upscaler, frames = Upscaler(model, 'cpu'), list(islice(images, STREAM))
+    return lambda: [None for _ in upscaler.frames(frames)]
+
 def network(args):
-    "One frame through the network alone, and how much of a matrix product's speed it reaches."
-    models = {name: name for name in (*bundled_models(), 'bicubic', 'lanczos4')} | originals()
+    "A frame of a stream through network and optical flow, and how much of a matrix product's speed that reaches."
+    models = {name: name for name in (*(n for n in bundled_models() if '@' not in n), 'bicubic', 'lanczos4')} | originals() # `@` names other weights of the same network
     a = {'float32': torch.rand(2048, 2048)} | ({'bfloat16': torch.rand(2048, 2048, dtype=torch.bfloat16)} if has_native_bfloat16() else {})
     peaks = {kind: lambda a=a: a @ a for kind, a in a.items()}
-    seconds = in_turns({name: drawer(model, frames(args)) for name, model in models.items()} | peaks, args.repeats)
+    seconds = in_turns({name: stream(model, frames(args)) for name, model in models.items()} | peaks, args.repeats)
     peak = {kind: 2 * 2048**3 / seconds[kind] / 1e9 for kind in peaks}
     def row(name, model):
-        net, ms = load_model(model), 1000 * seconds[name]
+        net, ms = load_model(model), 1000 * seconds[name] / STREAM
         layers = summary(net, (args.lines, args.lines * 16 // 9))
         gmac = layers['multiply-adds'].sum() / 1e9 or float('nan')
         gflops = 2000 * gmac / ms
@@ -180,7 +187,7 @@ def pipeline(args):
     "From a file of small frames to an H.264 file of large ones, whole processes."
     heavy, rows = max(3, args.frames // 10), [] # frames for what is ten times as slow
     weights = originals().get('original', bundled_models()['small'])
-    counts = {name: args.frames for name in ('bicubic', 'light', 'default') if name in (*bundled_models(), 'bicubic')} | {weights: heavy}
+    counts = {name: args.frames for name in ('bicubic', 'light', 'default', 'heavy') if name in (*bundled_models(), 'bicubic')} | {weights: heavy}
     with tempfile.TemporaryDirectory() as d:
         for count in set(counts.values()): clip(args, d, count)
         for _, preset in [(i, p) for i in range(args.repeats) for p in args.presets]:

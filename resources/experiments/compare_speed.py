@@ -24,7 +24,8 @@ except ImportError: pass # the other checkout may set it in `Upscaler`
 clip, model, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 if model == 'step':
     torch.manual_seed(0)
-    net, window = load_model('default').train(), torch.rand(8, 3, 3, 64, 64)
+    net = load_model('default').train()
+    window = torch.rand(8, 1 + net.frames_back + net.frames_forward, 3, 64, 64)
     def job(): net.zero_grad(); net(window).square().mean().backward(); return b''
 else:
     frames, upscaler = [f.image for f in islice(read_frames(clip), count)], Upscaler(model, 'cpu')

@@ -42,11 +42,12 @@ def squares(
 @torch.inference_mode()
 def look(models, path): # iterator of (frame's number, its pictures as float (C, H, W), error of each model by square)
     "A few frames of a clip, as each model draws them."
-    data = MultiVideoDataset([path], segment=1)
+    k = max(m.frames_back for m in models.values())
+    data = MultiVideoDataset([path], k, k, segment=1)
     for i in np.linspace(0, len(data) - 1, FRAMES + 2).round().astype(int)[1:-1].tolist():
         window, truth = data[i]
-        made = {name: to_float(to_bytes(m(window[None, 1 - m.frames_back:2 + m.frames_forward])[0])) for name, m in models.items()}
-        yield i, dict(small=load_model('nearest')(window[None, 1:2])[0], **made, truth=truth), {name: squares((x - truth).square()) for name, x in made.items()}
+        made = {name: to_float(to_bytes(m(window[None, k - m.frames_back:k + 1 + m.frames_forward])[0])) for name, m in models.items()}
+        yield i, dict(small=load_model('nearest')(window[None, k:k + 1])[0], **made, truth=truth), {name: squares((x - truth).square()) for name, x in made.items()}
 
 def find(models, group): # dict: what -> facts and pictures of the square; number of squares, and of those that `default` harms
     "The squares of a group."
@@ -82,10 +83,11 @@ def draw(
 
 def render_scene(models, path):
     "Bicubic, the default and the truth beside each other, a part of the sample scene."
-    rows, cols, data = slice(60, 340), slice(470, 750), MultiVideoDataset(make_sample(TEST_SCENES[0]))
+    k = models['default'].frames_back
+    rows, cols, data = slice(60, 340), slice(470, 750), MultiVideoDataset(make_sample(TEST_SCENES[0]), k, k)
     def frames():
         for window, truth in (data[i] for i in range(len(data))):
-            with torch.inference_mode(): made = [models['bicubic'](window[None, 1:2])[0], models['default'](window[None])[0], truth]
+            with torch.inference_mode(): made = [models['bicubic'](window[None, k:k + 1])[0], models['default'](window[None])[0], truth]
             yield to_bytes(torch.cat([x[:, rows, cols] for x in made], 2))
     write_frames(path, frames(), fps=24, crf=26, preset='slow')
 

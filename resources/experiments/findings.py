@@ -46,15 +46,15 @@ def published(args):
             rows.append(dict(table=table, network=network, optimizer=optimizer, loss=loss, videos=int(videos), psnr=row.average_psnr, ssim=row.average_ssim, qm=row.average_qm, score=row.score))
     return pd.DataFrame(rows)
 
-def with_bicubic(window, truth): return window, truth, decibels(load_model('bicubic')(window[None, 1:2]), truth[None], 8) # what is scored, and bicubic's score
+def with_bicubic(window, truth): return window, truth, decibels(load_model('bicubic')(window[None, len(window) // 2][:, None]), truth[None], 8) # what is scored, and bicubic's score
 
 def gain(
     model, # to score
     scored # list of `with_bicubic`
 ): # dB
     "Mean gain over bicubic."
-    k = model.frames_back
-    with torch.inference_mode(): return float(np.mean([decibels(model(window[None, 1 - k:2 + k]), truth[None], 8) - base for window, truth, base in scored]))
+    def own(window): return window[None, len(window) // 2 - model.frames_back:len(window) // 2 + 1 + model.frames_forward]
+    with torch.inference_mode(): return float(np.mean([decibels(model(own(window)), truth[None], 8) - base for window, truth, base in scored]))
 
 def decibels(out, truth, crop=0): return score_frame(out, truth, crop, ['psnr'])['psnr']
 
@@ -158,8 +158,9 @@ def borders(args):
 def ends(args):
     "Gain over bicubic in the first, the middle and the last frame of each test clip."
     models, rows = dict(original=load_model(originals()['original']), default=load_model('default')), []
+    k = max(m.frames_back for m in models.values())
     for video in tqdm(clips('test'), 'ends', unit='clip'):
-        data = MultiVideoDataset([video], segment=1)
+        data = MultiVideoDataset([video], k, k, segment=1)
         for place, i in dict(first=0, middle=len(data) // 2, last=len(data) - 1).items():
             rows += [dict(video=video.stem, frames=len(data), place=place, model=name, gain=gain(model, [with_bicubic(*data[i])])) for name, model in models.items()]
     return pd.DataFrame(rows)

@@ -12,7 +12,7 @@ from tsr.evaluation import evaluate
 from tsr.model import create_model, load_model, save_model
 from tsr.training import MultiTrainer, TrainConfig
 
-WEIGHTS = Path(__file__).parents[1]/'results'/'gpu'/'weights'
+WEIGHTS = Path(__file__).resolve().parents[1]/'results'/'gpu'/'weights'
 VALIDATION = 'cups', 'dashcam_1', 'davis_horsejump-high', 'street_1', 'uav_car16' # as in gpu/frames.py
 REAL = 'area:3+bicubic:3+area,h264:4+bicubic,h264:2+mpeg4-4:1+mpeg4-8:1+area,noise-3:1+area,noise-3,h264-23:1+jpeg-70:1'
 # name: weights it begins with, the arguments that are new, its downscale

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 from finetune import VALIDATION
-from rivals import interval, ours
+from rivals import ours
 
 from tsr.core import TSRError
 from tsr.data import find_videos
-from tsr.evaluation import check_table_path, evaluate, save_table
+from tsr.evaluation import bootstrap_interval, check_table_path, evaluate, save_table
 from tsr.inference import optimize_for_inference
 from tsr.model import SRModel
 from tsr.training import git_commit
@@ -67,7 +67,7 @@ def main():
         print(f'{downscale}: what the neighbours add (Y, dB)')
         print(table.pivot(index='video', columns='model', values='neighbours').to_string(float_format='{:+.3f}'.format), flush=True)
         for model, own in table.groupby('model', sort=False):
-            low, high = interval(own.neighbours)
+            low, high = bootstrap_interval(own.neighbours)
             print(f'{model}: mean {own.neighbours.mean():+.3f} [{low:+.3f}, {high:+.3f}], worst {own.neighbours.min():+.3f} on {own.video[own.neighbours.idxmin()]}', flush=True)
     if args.out: save_table(pd.concat(parts), args.out, every=args.every, precision=args.precision, commit=git_commit())
 
