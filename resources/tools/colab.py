@@ -37,7 +37,10 @@ def cells(path): # list of two cells, as in a notebook's file
     "The badge, and the cell that installs."
     badge = f'[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({address(path)})'
     install = f"""#| hide
-import os, subprocess, sys
+import os
+import subprocess
+import sys
+
 if 'google.colab' in sys.modules: # installs the package in Colab; does nothing elsewhere
     if not os.path.exists('/content/{settings["repo"]}'):
         subprocess.run(['git', 'clone', '-q', '--depth', '1', '--branch', '{settings["branch"]}', '{settings["git_url"]}', '/content/{settings["repo"]}'], check=True)
