@@ -216,7 +216,8 @@ function render({ model, el }) {
   const handle = element('div', { class: 'tsr-handle', role: 'slider', tabindex: '0', 'aria-label': 'Divider',
     'aria-valuemin': '0', 'aria-valuemax': '100' }, element('span', { 'aria-hidden': 'true' }, '\u2039\u2009\u203a'))
   const view = element('div', { class: 'tsr-stage', tabindex: '0', role: 'group',
-    'aria-label': 'Comparison. Arrow keys move the picture when it is enlarged, plus and minus zoom, comma and full stop step' }, right.layer, left.layer, handle)
+    'aria-label': 'Comparison. Arrow keys move the picture when it is enlarged, plus and minus zoom, comma and full stop step' },
+    right.layer, left.layer, handle)
   const captions = element('div', { class: 'tsr-captions' }), tools = element('div', { class: 'tsr-tools' })
   el.replaceChildren(captions, view, tools)
   let cut = .5, x = 0, y = 0, zoom = model.get('zoom'), difference = false, playing = null
@@ -260,7 +261,7 @@ function render({ model, el }) {
     left.img.alt = names[0] || 'left'; right.img.alt = names[1] || 'right'
   }
   function showTools() {
-    const focused = tools.contains(document.activeElement) ? [...tools.querySelectorAll('button, input')].indexOf(document.activeElement) : -1
+    const controls = () => [...tools.querySelectorAll('button, input')], focused = controls().indexOf(document.activeElement)
     const n = model.get('frames'), zooms = element('span', { role: 'group', 'aria-label': 'Zoom' }, ...[1, 2, 4,
       8].map(z => press(`${z}\u00d7`, z == 1 ? 'Fit the page' : `Enlarge ${z} times; drag to move`, () => zoomTo(z),
         zoom == z)))
@@ -281,7 +282,7 @@ function render({ model, el }) {
       document.fullscreenElement ? document.exitFullscreen() : el.requestFullscreen()))
     if (model.get('busy')) items.push(element('span', { role: 'status' }, 'computing \u2026'))
     tools.replaceChildren(...items)
-    if (focused >= 0) { const again = tools.querySelectorAll('button, input')[focused]; if (again) again.focus() }
+    if (focused >= 0) { const again = controls()[focused]; if (again) again.focus() }
   }
 
   function stopVideos() {
@@ -1127,7 +1128,9 @@ function upload(file, model, el) {
 
 function render({ model, el }) {
   el.classList.add('tsr-upload')
-  el.innerHTML = `<div class="tsr-drop"><button type="button" class="tsr-small">Choose a file</button> <span>or drop it here</span><input type="file" hidden tabindex="-1" aria-label="Video file"></div><div class="tsr-upload-list" role="status" aria-live="polite"></div>`
+  el.innerHTML = `<div class="tsr-drop"><button type="button" class="tsr-small">Choose a file</button>
+    <span>or drop it here</span><input type="file" hidden tabindex="-1" aria-label="Video file"></div>
+    <div class="tsr-upload-list" role="status" aria-live="polite"></div>`
   const zone = el.querySelector('.tsr-drop'), input = el.querySelector('input'),
     list = el.querySelector('.tsr-upload-list')
   input.multiple = model.get('multiple'); input.accept = ['video/*', ...model.get('accept')].join(',')
