@@ -8,7 +8,7 @@ here = Path(__file__).resolve().parent
 parser = ConfigParser(delimiters=['='])
 parser.read_string((here/'settings.ini').read_text(encoding='utf-8')) # `read` would skip a missing file, and fail later with a KeyError
 cfg = parser['DEFAULT']
-names = dict(notebooks='notebooks_requirements', track='track_requirements',
+names = dict(notebooks='notebooks_requirements', track='track_requirements', tune='tune_requirements', dask='dask_requirements',
              experiments='experiments_requirements', onnx='onnx_requirements', dev='dev_requirements')
 extras = {extra: cfg[key].split() for extra, key in names.items()}
 statuses = {'1': 'Planning', '2': 'Pre-Alpha', '3': 'Alpha', '4': 'Beta', '5': 'Production/Stable'}

@@ -211,7 +211,7 @@ class TrainingForm(Part):
         self.configs = ConfigForm(models, on_change)
         self.videos = VideoPicker(on_change=on_change, on_error=on_error)
         self.folder_text = W.Text(**typed)
-        self.mlflow_text = W.Text(placeholder='none; for example sqlite:///mlflow.db', **typed)
+        self.mlflow_text = W.Text(placeholder='beside the runs; off, or for example sqlite:///mlflow.db', **typed)
         saved = [m for m in models if m.endswith('.safetensors')]
         self.source = W.Combobox(placeholder='a checkpoint or config.json', options=saved, **typed)
         self.source.observe(lambda change: change['new'] and self.load(change['new']), 'value')
@@ -450,9 +450,10 @@ def compare_with_bicubic(
 def _mlflow_note(out): # str, '' if the run is not in MLflow
     run, command = out/'mlflow_run.txt', out/'command.json'
     if not run.exists(): return ''
+    from tsr.tracking import store_uri  # only here: it takes a moment to load
     uri = json.loads(command.read_text())['mlflow'] if command.exists() else ''
-    where = f' in {uri}. To open it: mlflow ui --backend-store-uri {uri}' if uri else ''
-    return f'MLflow run {run.read_text()}{where}'
+    uri = uri or store_uri(folder=out.parent)
+    return f'MLflow run {run.read_text()} in {uri}. To open it: mlflow ui --backend-store-uri {uri}'
 
 # %% ../nbs/29a_training_parts.ipynb #ac2b8119
 class RunView(Part):

@@ -1,6 +1,6 @@
-"""What the loader costs, in memory and in time: `python resources/experiments/loader.py [memory] [speed] [scaling] [--steps 120]`
+"""What the loader costs, in memory and in time: `python resources/experiments/loader.py [memory] [speed] [scaling] [feed] [--steps 120]`
 
-Writes resources/results/loader_memory.csv, loader_speed.csv and loader_scaling.csv, and loader.json with what they were made by.
+Writes resources/results/loader_memory.csv, loader_speed.csv, loader_scaling.csv and loader_feed.csv, and loader.json with what they were made by.
 The videos are the training clips of TSR_CLIPS, or else the sample clips; copies get another hash by a few bytes at their end, which no decoder
 reads, so that each is decoded for itself. Everything that is decoded goes into a temporary folder.
 """
@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,7 @@ from tsr.model import create_model
 from tsr.optimizers import OPTIMIZERS
 from tsr.resample import low_resolution, to_bytes, to_float
 from tsr.samples import clips, make_sample
-from tsr.training import TrainConfig, git_commit
+from tsr.training import TrainConfig, as_float, git_commit
 from tsr.video import probe, read_frames, write_frames
 
 RESULTS = Path(__file__).parents[1]/'results'
@@ -71,7 +72,7 @@ def training_memory(
     "The most memory that `tsr train` with two workers takes."
     command = [sys.executable, '-m', 'tsr.cli', 'train', str(folder), '--out', str(cache/'run'), '--steps', str(steps), '--workers', '2',
                '--cache-gb', '1', '--validation-frames', '2', '--log-every', '50']
-    process = subprocess.Popen(command, env=os.environ | dict(TSR_CACHE=str(cache)), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=os.environ | dict(TSR_CACHE=str(cache), TSR_MLFLOW='off'), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
     said = []
     threading.Thread(target=lambda: said.append(process.stderr.read()), daemon=True).start()
     peak = 0
@@ -105,7 +106,7 @@ class Step:
 
     def __call__(self, window, truth):
         self.optimizer.zero_grad()
-        (self.model(to_float(window)) - to_float(truth)).abs().mean().backward()
+        (self.model(as_float(window)) - as_float(truth)).abs().mean().backward()
         self.optimizer.step()
 
 def rate(
@@ -194,12 +195,41 @@ def scaling(steps):
     print(table.round(3).to_string(index=False), flush=True)
     return table.round(4)
 
+def feed(steps, videos=300):
+    "Examples for each second of one core: what the loader makes, aligned, and what a step of the default network takes; and the time to the first step."
+    torch.set_num_threads(1)
+    model, rows = create_model(TrainConfig().model), []
+    options = dict(patch=48, patches_per_window=8, augment=True)
+    step, data = Step(), MultiVideoDataset(clips('train')[:4], **options)
+    load = lambda epoch: load_batches(data, 16, epoch, align=model.align, flow_search=model.flow_search)
+    def measure(name, batches, consume=lambda *batch: None):
+        start, clock, count = time.process_time(), time.perf_counter(), 0
+        for x, hr in islice(batches, max(steps // 8, 4)):
+            consume(x, hr)
+            count += len(x)
+        rows.append(dict(what=name, examples=count, per_core_second=count / (time.process_time() - start), seconds=time.perf_counter() - clock))
+    measure('loader, first epoch: decoding, flow, alignment', load(0))
+    measure('loader, cached frames and flow', load(1))
+    batch = next(iter(load(2)))
+    measure('training step, batch of 16', cycle([batch]), step)
+    with tempfile.TemporaryDirectory() as root, tempfile.TemporaryDirectory() as cache:
+        folder, start = copies(Path(root)/'many', videos), resource.getrusage(resource.RUSAGE_CHILDREN)
+        clock = time.perf_counter()
+        command = [sys.executable, '-m', 'tsr.cli', 'train', str(folder), '--out', root + '/run', '--steps', '1', '--validation-frames', '1', '--cache-gb', '4']
+        subprocess.run(command, check=True, capture_output=True, env=os.environ | dict(TSR_CACHE=cache, TSR_MLFLOW='off', OMP_NUM_THREADS='1'))
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        rows.append(dict(what=f'command to the end of one step, {videos} videos, empty cache', examples=16, seconds=time.perf_counter() - clock,
+                         core_seconds=used.ru_utime + used.ru_stime - start.ru_utime - start.ru_stime))
+    table = pd.DataFrame(rows)
+    print(table.round(2).to_string(index=False), flush=True)
+    return table.round(3)
+
 def processes(videos, count, steps):
     "Examples a second of `tsr train` in so many processes."
     with tempfile.TemporaryDirectory() as d:
         command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', f'--nproc-per-node={count}', '-m', 'tsr.cli'] if count > 1 else [sys.executable, '-m', 'tsr.cli']
         done = subprocess.run([*command, 'train', *map(str, videos), '--out', d + '/run', '--steps', str(steps), '--validation-frames', '1'], check=False, capture_output=True,
-                              env=os.environ | dict(OMP_NUM_THREADS=str(max(1, os.cpu_count() // count))))
+                              env=os.environ | dict(OMP_NUM_THREADS=str(max(1, os.cpu_count() // count)), TSR_MLFLOW='off'))
         if done.returncode: sys.exit(done.stderr.decode()[-2000:])
         return json.loads((Path(d)/'run'/'status.json').read_text())['examples_per_second']
 

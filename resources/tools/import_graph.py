@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 ORDER = ('core timeline jobs losses optimizers pixels codecs pictures video resample data samples motion model network dataset inference '
-         'runs training tracking evaluation upscaling widgets training_parts upscaling_parts panels cli').split()
+         'runs training tracking tuning evaluation distributed upscaling widgets training_parts upscaling_parts panels cli').split()
 PACKAGE = Path(__file__).resolve().parents[2]/'tsr'
 HAND_WRITTEN = {'__init__', '__main__', '_modidx'} # the entry points, and nbdev's index: not part of the order
 
