@@ -552,7 +552,7 @@ def app_command(
         server = _make_server(notebook, Path.cwd(), port, host, token, upload)
         def ready():
             from tornado.ioloop import PeriodicCallback
-            alone: dict = {}
+            alone = {}
             PeriodicCallback(lambda: _end_abandoned(server.kernel_manager, alone), 20_000).start()
             address = _link(host, server.port, token)
             typer.echo(f'{address}\nCtrl-C ends the page; a training that was started continues.')
