@@ -20,9 +20,11 @@ import os
 import re
 import secrets
 import signal
+import socket
 import sys
 import tempfile
 import threading
+import time
 import warnings
 import webbrowser
 from contextlib import contextmanager
@@ -588,46 +590,76 @@ def _make_server(
     notebook, # path
     folder, # that the panels read and write; its videos are served
     port, # of this machine
-    token, # that a visitor must have
-    upload # size limit of a message, MB
+    host, # address to listen on
+    token # that a visitor must have
 ): # `voila.app.Voila`, ready to start
-    "A server for one page, on the loopback interface alone."
+    "A server for one page, which asks every visitor for the token."
     try:
         import ipywidgets  # noqa: F401
         from jupyter_server.base.handlers import AuthenticatedFileHandler
         from tornado.web import ErrorHandler
         from voila.app import Voila
     except ImportError: raise TSRError("the page needs Voila and ipywidgets: pip install 'tsr[notebooks]'") from None
-    os.environ |= dict(TSR_UPLOAD_MB=str(upload), TSR_FILES=str(folder)) # panels show the limit, and link to their results
+    _check_host(host)
+    os.environ['TSR_FILES'] = str(folder) # panels link to their results
     videos = r'/files/(.+\.(?:mp4|m4v|mov|mkv))' # what panels write: no pictures that lie in the folder
     files = [(videos, AuthenticatedFileHandler, dict(path=str(folder))),
              ('/files/.*', ErrorHandler, dict(status_code=404))]
     class Server(Voila):
         def init_handlers(self): return [*files, *super().init_handlers()]
     server = Server()
-    server.initialize([str(notebook), '--Voila.ip=127.0.0.1', f'--port={port}', f'--Voila.token={token}',
+    server.initialize([str(notebook), f'--Voila.ip={host}', f'--port={port}', f'--Voila.token={token}',
                        '--Voila.open_browser=True', '--Voila.log_level=WARN',
-                       # kernels of pages that were closed: a page with a token does not send what Voila waits for
-                       '--MappingKernelManager.cull_idle_timeout=600', '--MappingKernelManager.cull_interval=60',
                        '--Voila.identity_provider_class=voila.voila_identity_provider.VoilaIdentityProvider'])
-    server.tornado_settings = dict(websocket_max_message_size=(upload + 1) * 2**20)
     return server
+
+async def _end_abandoned(
+    manager, # of the kernels
+    alone, # dict: kernel -> time since which it has no page, kept from call to call
+    patience=120., # seconds: a page that is loaded again gets a new kernel, one that lost its connection comes back
+    now=time.monotonic
+):
+    "End the kernels of pages that were closed: each takes 400 MB, and no page with a token says that it closes."
+    kernels = list(manager.list_kernel_ids())
+    for kernel in kernels:
+        if manager.kernel_model(kernel).get('connections'): alone.pop(kernel, None)
+        elif now() - alone.setdefault(kernel, now()) > patience:
+            await manager.shutdown_kernel(kernel)
+            del alone[kernel]
+    for kernel in set(alone) - set(kernels): del alone[kernel]
+
+def _check_host(host):
+    "Raise `TSRError` if this machine has no such address."
+    try:
+        family, *_, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as s: s.bind(address)
+    except OSError: raise TSRError(f'--host={host}: not an address of this machine; 0.0.0.0 stands for all of them') from None
+
+def _link(host, port, token): # str
+    "The address that a visitor opens; where the server listens on all interfaces, with the name of this machine."
+    name = socket.gethostname() if host in ('0.0.0.0', '::', '*') else f'[{host}]' if ':' in host else host
+    return f'http://{name}:{port}/?token={token}'
 
 @app.command('app')
 def app_command(
     port: Annotated[int, typer.Option(
         help='Port on this machine; if it is taken, the next free one.')] = 8866,
+    host: Annotated[str, typer.Option(
+        help='Address to listen on. 0.0.0.0: all of this machine, for a browser elsewhere; '
+             'the token is not encrypted on its way.')] = '127.0.0.1',
     browser: Annotated[bool, typer.Option(help='Open the page in the browser.')] = True,
-    upload: Annotated[int, typer.Option(min=1, help='Size limit of an uploaded file, MB.')] = 1000,
 ):
-    "Show the panels as a web page, on this machine only. Needs: pip install 'tsr[notebooks]'"
+    "Show the panels as a web page, to whoever has the link with its token. Needs: pip install 'tsr[notebooks]'"
     token = secrets.token_urlsafe(24)
     with tempfile.TemporaryDirectory(prefix='tsr-app-') as folder:
         notebook = Path(folder)/'tsr.ipynb'
         notebook.write_text(_page_notebook(Path.cwd()))
-        server = _make_server(notebook, Path.cwd(), port, token, upload)
+        server = _make_server(notebook, Path.cwd(), port, host, token)
         def ready():
-            address = f'http://127.0.0.1:{server.port}/?token={token}'
+            from tornado.ioloop import PeriodicCallback
+            alone = {}
+            PeriodicCallback(lambda: _end_abandoned(server.kernel_manager, alone), 20_000).start()
+            address = _link(host, server.port, token)
             typer.echo(f'{address}\nCtrl-C ends the page; a training that was started continues.')
             if browser: webbrowser.open(address)
         server.launch_browser = ready # called when it listens

@@ -95,17 +95,22 @@ def train(page, work, folder, expect):
     "A training: started, watched, found again, stopped, resumed."
     expect(page.get_by_text('Choose videos to train on')).to_be_visible()
     option(page, 'Files in this folder').select_option('clips/archive.mp4')
-    fill(page, {'Architecture options': '{"features": 8, "blocks": 2}', 'Patch size (LR px)': 24, 'Epochs': 5000, 'Batch size': 8})
-    page.get_by_text('Advanced').click()
-    fill(page, {'Validation frames': 3, 'Log every N batches': 1, 'Warm-up (steps)': 5})
-    page.get_by_text('Advanced').click()
+    fill(page, {'Epochs': 5000})
+    button(page, 'Advanced').click()
+    fill(page, {'Features': 8, 'Blocks': 2, 'Patch size (LR px)': 24, 'Batch size': 8, 'Validation frames': 3, 'Log every N batches': 1,
+                'Warm-up (steps)': 5})
+    fill(page, {'Learning rate': '0,0002'}) # said at once, below the field, and forgotten when it is right
+    expect(page.get_by_text('with a decimal point: 0.0002').first).to_be_visible()
+    fill(page, {'Learning rate': '0.004'})
+    expect(page.get_by_text('with a decimal point')).to_have_count(0)
+    button(page, 'Advanced').click()
     expect(page.get_by_text('1 video, 24 frames of 512×288, 256×144 to 512×288')).to_be_visible()
     button(page, 'Start').click()
     expect(page.get_by_text(re.compile(r'training, epoch (\d\d+|[4-9]) of 5000'))).to_be_visible()
     page.reload(wait_until='commit')
     expect(page.get_by_text(re.compile('runs/panel-1: (training|validating), epoch'))).to_be_visible()
     if run_status(work/'runs'/'panel-1')['phase'] not in ('train', 'validate'): raise TSRError('the training did not outlive the page')
-    expect(page.locator('.tsr-card img').nth(1)).to_be_visible()
+    expect(page.locator('.tsr-chart svg path').first).to_be_visible()
     if folder: page.wait_for_timeout(15_000) # for a picture with some curves in it
     shot(page.locator('.tsr').first, 'training.jpg', folder)
     button(page, 'Stop').click()
@@ -118,33 +123,47 @@ def train(page, work, folder, expect):
 def upscale(page, work, folder, expect):
     "An upload that is more than 10 MB, and an upscaling that plays."
     page.get_by_role('tab', name='Upscale').click()
-    with page.expect_file_chooser() as chooser: page.locator('button:visible', has_text='Upload').click()
+    with page.expect_file_chooser() as chooser: page.locator('button:visible', has_text='Choose a file').click()
     chooser.value.set_files(work/'large.mp4')
+    expect(page.get_by_text('large.mp4: uploaded')).to_be_visible()
     expect(page.get_by_text('640×360, 20 frames')).to_be_visible()
-    fill(page, {'Video': 'clips/kitchen.mp4', 'Model': 'default'})
-    expect(page.get_by_text('320×180, 12 frames, 0.5 s, h264 to 640×360: kitchen_tsr.mp4')).to_be_visible()
+    fill(page, {'Videos': 'clips/kitchen.mp4', 'Model': 'default'})
+    expect(page.get_by_text('320×180, 12 frames, 0.5 s, h264 to 640×360: kitchen_tsr_360p.mp4')).to_be_visible()
     button(page, 'Upscale').click()
     expect(page.locator('video')).to_be_visible()
-    expect(page.get_by_text('kitchen_tsr.mp4: 12 frames of 640×360')).to_be_visible()
+    expect(page.get_by_text('kitchen_tsr_360p.mp4: 12 frames of 640×360')).to_be_visible()
     page.locator('video').evaluate('v => { v.muted = true; return v.play() }')
     page.wait_for_function('() => { const v = document.querySelector("video"); return v.videoWidth == 640 && v.currentTime > .2 }')
     with page.expect_download() as download: page.get_by_role('link', name='Download').click()
-    if download.value.path().read_bytes() != (work/'kitchen_tsr.mp4').read_bytes(): raise TSRError('the download is not the file')
-    stage, clip = page.locator('.tsr-stage:visible'), page.locator('.tsr-clip:visible')
+    if download.value.path().read_bytes() != (work/'kitchen_tsr_360p.mp4').read_bytes(): raise TSRError('the download is not the file')
+    stage, handle = page.locator('.tsr-stage:visible'), page.locator('.tsr-handle:visible')
     box = stage.bounding_box()
     x, y = box['x'] + box['width'] / 2, box['y'] + box['height'] / 2
     page.mouse.move(x, y); page.mouse.down(); page.mouse.move(box['x'] + .3 * box['width'], y, steps=4); page.mouse.up()
-    cut_at = lambda share: page.wait_for_function('([clip, width, share]) => Math.abs(clip.offsetWidth / width - share) < .02', arg=[clip.element_handle(), box['width'], share])
-    cut_at(.3) # it follows the line
+    cut_at = lambda share: expect(handle).to_have_attribute('aria-valuenow', str(share))
+    cut_at(30) # it follows the pointer
     page.mouse.click(box['x'] + .5 * box['width'], y)
-    cut_at(.5)
-    page.wait_for_timeout(1000)
-    if abs(clip.bounding_box()['width'] / box['width'] - .5) > .02: raise TSRError('the line does not stay where it was put')
+    cut_at(50)
     page.mouse.move(0, 0)
     shot(page.locator('.tsr:visible').first, 'upscale.jpg', folder, 720)
-    shot(page.locator('.tsr-compare:visible'), 'compare.jpg', folder, 900)
-    page.get_by_role('button', name='4×').click()
-    page.wait_for_function('([stage, width]) => stage.offsetWidth > 3.5 * width', arg=[stage.element_handle(), box['width']])
+    shot(page.locator('.tsr-viewer:visible'), 'compare.jpg', folder, 900)
+    page.get_by_role('button', name='Enlarge 4 times').click()
+    page.wait_for_function('() => [...document.querySelectorAll(".tsr-layer img")].some(e => e.style.transform.includes("scale(4)"))')
+    cut_at(50) # the divider stays where it was
+    handle.press('ArrowRight')
+    cut_at(52)
+
+def narrow(page):
+    "At 420 pixels, nothing needs to be scrolled sideways; every control has a name."
+    page.set_viewport_size(dict(width=420, height=1200))
+    page.wait_for_timeout(500)
+    if (wide := page.evaluate('document.documentElement.scrollWidth')) > 420: raise TSRError(f'at 420 pixels the page is {wide} pixels wide')
+    if nameless := page.evaluate(NAMELESS): raise TSRError(f'controls without a name: {nameless[:5]}')
+    page.set_viewport_size(dict(width=WIDTH, height=1900))
+
+NAMELESS = """() => [...document.querySelectorAll('.tsr :is(input:not([type=file]), select, textarea, button)')].filter(e => e.offsetWidth
+    && !(e.labels && [...e.labels].some(l => l.textContent.trim())) && !e.getAttribute('aria-label') && !e.textContent.trim() && !e.title)
+    .map(e => e.outerHTML.slice(0, 120))"""
 
 NOTEBOOK = """from tsr import TrainingPanel, UpscalePanel, TrainConfig
 ---
@@ -185,7 +204,7 @@ def reach(page, address, patience=120):
 MISFITS = """() => [...document.querySelectorAll('.tsr *')].filter(e => {
     const style = getComputedStyle(e), wide = e.scrollWidth > e.clientWidth + 1, high = e.scrollHeight > e.clientHeight + 1
     const text = e.matches('label, button, small, .widget-html-content') && style.overflowX != 'visible'
-    return e.clientWidth && !e.closest('.tsr-view') && (text && wide || ['auto', 'scroll'].includes(style.overflowY) && (wide || high))
+    return e.clientWidth && !e.closest('.tsr-stage') && (text && wide || ['auto', 'scroll'].includes(style.overflowY) && (wide || high))
 }).map(e => e.className + ' ' + e.innerText.slice(0, 40))"""
 
 def look(page, name, folder, widths=(1000, 1600)):
@@ -252,7 +271,7 @@ def on_lab(chromium, work, folder, expect):
     "In JupyterLab, by day and by night."
     for theme in ('light', 'dark'):
         shutil.rmtree(work/'runs', ignore_errors=True)
-        (work/'kitchen_tsr.mp4').unlink(missing_ok=True)
+        (work/'kitchen_tsr_360p.mp4').unlink(missing_ok=True)
         with lab(work, theme) as address:
             page = opened(chromium, address.split('/doc')[0], errors := [])
             in_lab(page, address, theme, folder, expect)
@@ -270,6 +289,7 @@ def on_page(chromium, work, folder, expect):
         page.goto(address)
         train(page, work, folder, expect)
         upscale(page, work, folder, expect)
+        narrow(page)
         if page.evaluate('document.documentElement.scrollWidth') > WIDTH: raise TSRError('the page is wider than the window')
         if errors: raise TSRError(f'the console says: {errors[0]}')
     print('trained, reloaded, stopped, resumed, uploaded, upscaled, played, compared; no errors in the console')
