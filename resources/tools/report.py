@@ -195,6 +195,7 @@ def exporter():
     class Renderer(IPythonRenderer):
         def block_math(self, body): return convert(body.strip(), display='block')
         def inline_math(self, body): return convert(body)
+        def _html_embed_images(self, html): return super()._html_embed_images(html) if '<img' in html else html # parsed, a lone <details> would be closed
         def heading(self, *args, **kwargs): return re.sub(r'(id="|href="#)([^"]*)', lambda m: m[1] + m[2].lower(), super().heading(*args, **kwargs)) # as Quarto names it
         def _src_to_base64(self, src):
             file = NBS/src
@@ -228,7 +229,7 @@ def relink(html, out): # html whose links work from `out`
     return re.sub(r'\b(href|src)="([^"]+)"', fresh, html)
 
 def broken_links(out): # list of text
-    "Links of the pages that lead nowhere."
+    "Links of the pages that lead nowhere, and what can be unfolded and is empty."
     pages = {p.name: p.read_text() for p in out.glob('*.html')}
     ids = {name: set(re.findall(r'\bid="([^"]*)"', text)) for name, text in pages.items()}
     found = []
@@ -237,6 +238,7 @@ def broken_links(out): # list of text
             if re.match(r'[a-z]+:|//', target): continue
             file, _, part = unquote(target).partition('#')
             if file and not (out/file).exists() or part and (file or name) in ids and part not in ids[file or name]: found.append(f'{name}: {target}')
+        found += [f'{name}: a <details> that holds nothing'] * len(re.findall(r'</summary>\s*</details>', pages[name]))
     return found
 
 def html(args):
@@ -253,7 +255,7 @@ def html(args):
         page = skeleton.format(title=title(books[path]), highlighting=style('default'), dark_highlighting=style('github-dark'), navigation=navigation, body=relink(body, out),
                                before=''.join('&larr; ' + link(p, title(books[p])) for p in before), after=''.join(link(p, title(books[p])) + ' &rarr;' for p in after))
         (out/f'{path.stem}.html').write_text(page)
-    if found := broken_links(out): raise SystemExit('links that lead nowhere:\n' + '\n'.join(found))
+    if found := broken_links(out): raise SystemExit('links that lead nowhere, or empty parts:\n' + '\n'.join(found))
     print(f'{len(paths)} pages, begin with {out/"index.html"}')
 
 def main():
