@@ -6,8 +6,8 @@
 __all__ = ['SCHEDULES', 'PRECISIONS', 'option', 'range_text', 'is_instance_of', 'check_option', 'Options', 'TrainConfig',
            'split_videos', 'scheduled_learning_rate', 'average_weights', 'Validator', 'LearningRate', 'ClipGradients',
            'UpdateAverage', 'Metrics', 'StopOnDivergence', 'StopOnInterrupt', 'Budget', 'Split', 'ExampleSplit',
-           'run_name', 'make_accelerator', 'build_model', 'build_loss', 'build_optimizer', 'git_commit', 'lengths',
-           'Checkpoints', 'as_float', 'TrainingPlan', 'MultiTrainer']
+           'run_name', 'pick_precision', 'make_accelerator', 'build_model', 'build_loss', 'build_optimizer',
+           'git_commit', 'lengths', 'Checkpoints', 'as_float', 'TrainingPlan', 'MultiTrainer']
 
 # %% ../nbs/04_training.ipynb #83183867
 import json
@@ -41,7 +41,7 @@ from torch.optim.swa_utils import AveragedModel
 from .core import Registry, TSRError, did_you_mean, first_line, is_disk_full, run_lock
 from .data import evenly_spaced, hr_size
 from .dataset import MultiVideoDataset, count_batches, load_batches, manifest, parse_downscales, probe_videos, try_batch
-from .inference import pick_device
+from .inference import has_native_bfloat16, pick_device, supports_bfloat16
 from .losses import LOSSES, METRICS, check_border, psnr, score_frame, ssim
 from .model import (MODELS, WEIGHTS, Interpolation, adapt_frames, as_sr_model, bundled_models, create_model, load_model,
                        model_info, model_parameters, save_model)
@@ -64,11 +64,12 @@ from tsr.runs import (
     restore_optimizer,
     save_state,
 )
+from .shards import open_shards
 
 # %% ../nbs/04_training.ipynb #5c4ed001
 # name -> function (config, step, progress) -> factor of the learning rate; the classes of `torch.optim.lr_scheduler` are found too
 SCHEDULES = Registry('schedule', torch.optim.lr_scheduler, LRScheduler)
-PRECISIONS = ('no', 'bf16', 'fp16') # accelerate's names; no: float32
+PRECISIONS = ('auto', 'no', 'bf16', 'fp16') # accelerate's names; no: float32
 
 @SCHEDULES.register(name='constant')
 def _constant(config, step, progress): return 1.
@@ -199,7 +200,8 @@ class TrainConfig(Options):
     steps: int | None = option(None, 'length of the training in batches, instead of epochs', above=0)
     minutes: float | None = option(None, 'length of the training in minutes, instead of epochs', above=0)
     patience: int = option(0, 'epochs without a better validation PSNR after which the training ends early; 0: never', min=0)
-    precision: str = option('no', 'no: float32; bf16 or fp16: mixed, faster on hardware made for it', choices=PRECISIONS)
+    precision: str = option('auto', 'no: float32; bf16 or fp16: mixed, faster on hardware made for it; auto: bf16 where model and '
+                            'processor are made for it', choices=PRECISIONS)
     device: str = option('auto', 'where the network trains: auto, cpu, cuda, cuda:1 or mps')
     validation: float | str = option(0.1, 'share of the videos that is held out, of a single video its last part; or the path '
                                      'of the videos to validate on', above=0, below=1)
@@ -607,8 +609,21 @@ def _wanted_device(device): # where accelerate looks for it
         del os.environ['ACCELERATE_TORCH_DEVICE']
         if before is not None: os.environ['ACCELERATE_TORCH_DEVICE'] = before
 
+def pick_precision(
+    precision, # a name in `PRECISIONS`
+    device, # as in `pick_device`
+    model # `SRModel`, which declares what it can be computed in
+): # 'no', 'bf16' or 'fp16'
+    "What a precision stands for: auto is bf16 where the model allows it and the processor multiplies it natively."
+    if precision != 'auto': return precision
+    if 'bfloat16' not in getattr(model, 'precisions', ()): return 'no'
+    kind = pick_device(device).type
+    if kind == 'cpu': native = has_native_bfloat16() and supports_bfloat16()
+    else: native = kind == 'cuda' and torch.cuda.is_bf16_supported(including_emulation=False)
+    return 'bf16' if native else 'no'
+
 def make_accelerator(
-    precision='no', # a name in `PRECISIONS`
+    precision='no', # as from `pick_precision`
     device='auto' # as in `pick_device`; several processes have a GPU each, or share the CPU
 ): # `Accelerator`
     "The device, and the other processes if there are some."
@@ -717,7 +732,7 @@ class Checkpoints(Callback):
         save_model(trainer.model, self.folder/f'{name}.safetensors', config=asdict(trainer.config),
                    trained_on=trainer.trained_on, epochs=trainer.epoch, steps=trainer.step,
                    minutes=round(trainer.elapsed / 60, 2), scores=trainer.row, device=str(trainer.accelerator.device),
-                   torch=torch.__version__, commit=trainer.git_commit)
+                   precision=trainer.precision, torch=torch.__version__, commit=trainer.git_commit)
 
     def save(self, trainer):
         "Save all that `load` needs; the first process does."
@@ -727,7 +742,7 @@ class Checkpoints(Callback):
         tensors, others = optimizer_state(trainer.optimizer)
         scalars = {k: getattr(trainer, k) for k in (*self.position, *self.length)} | dict(
             averaged=int(average.n_averaged) if average else 0, scaler=scaler.state_dict() if scaler else {}, optimizer=others,
-            config=asdict(trainer.config), split=trainer.split.state())
+            config=asdict(trainer.config), precision=trainer.precision, split=trainer.split.state())
         save_state(self.states[0], scalars, self.states[1], net=trainer.accelerator.unwrap_model(trainer.net).state_dict(),
                    average=average.module.state_dict() if average else {}, optimizer=tensors)
 
@@ -754,6 +769,8 @@ class Checkpoints(Callback):
         if changed:
             raise TSRError(f'{self.folder}: was trained with another {", ".join(changed)}; resume it with the configuration in '
                            'its config.json')
+        if (used := scalars.get('precision', trainer.precision)) != trainer.precision and trainer.main:
+            warnings.warn(f'{self.folder}: began with precision={used}, here auto is {trainer.precision}; precision={used} goes on as before')
         if 'split' not in scalars:
             raise TSRError(f'{self.folder}: its state is from an older tsr and cannot be resumed; fine-tune its best.safetensors')
         split, change = trainer.split.restore(scalars['split'], trainer.sources, self.folder)
@@ -791,6 +808,28 @@ def _explained(error, trainer): # the error, or a `TSRError` that says what to d
 # %% ../nbs/04_training.ipynb #0971c009
 def as_float(x): return x if x.is_floating_point() else to_float(x) # uint8 pixels (..., H, W, C) -> (..., C, H, W) in [0, 1]
 
+def _on_device(
+    batches, # iterable of tuples of tensors on the CPU
+    device # `torch.device`
+): # iterator of lists of float tensors there
+    "Batches where the network is. To a GPU the next one is copied, from pinned memory, while the network trains on this one."
+    if device.type != 'cuda':
+        for batch in batches: yield [as_float(t.to(device)) for t in batch]
+        return
+    side, ready = torch.cuda.Stream(device), deque()
+    for batch in batches:
+        with torch.cuda.stream(side): copied = [t.pin_memory().to(device, non_blocking=True) for t in batch]
+        ready.append((copied, side.record_event()))
+        if len(ready) > 1: yield _arrived(*ready.popleft(), device)
+    if ready: yield _arrived(*ready.popleft(), device)
+
+def _arrived(batch, event, device): # list of float tensors
+    "A batch that was copied on another stream, for the current one."
+    now = torch.cuda.current_stream(device)
+    now.wait_event(event)
+    for t in batch: t.record_stream(now) # its memory is not used again before
+    return [as_float(t) for t in batch]
+
 def _check_output(model, lr, sr, hr):
     "A network may leave out a border that it cannot know, as the original did; another size is a mistake in it."
     (h, w), (height, width), (truth_h, truth_w) = (x.shape[-2:] for x in (lr, sr, hr))
@@ -817,7 +856,8 @@ class TrainingPlan:
         self.steps = trainer.total_steps
         self.weights = sum(p.numel() for p in net.parameters())
         self.model = (f'{type(net).__name__} of {self.weights:,} weights, {net.frames_back} frame(s) before and '
-                      f'{net.frames_forward} after, on {trainer.accelerator.device}')
+                      f'{net.frames_forward} after, on {trainer.accelerator.device} in '
+                      f'{dict(no="float32", bf16="bfloat16", fp16="float16")[trainer.precision]}')
         own = isinstance(first, ExampleDataset)
         size, parts = c.batch_size // trainer.processes, (trainer.data, [trainer.validator.data])
         self.train, self.validation = (f'{len(p[0])} examples' if own else _describe(p) for p in parts)
@@ -858,7 +898,7 @@ def _disk(parts, net): # bytes that the decoded frames take, the cap of the cach
     need = 0
     for data in parts:
         spans = [(v, *data.index.span(s)) for s, v in enumerate(data.index.segments[:, 0])]
-        per_frame = [size.frame_bytes(len(data.downscales), net.flow_search is not None) for size in data.sizes]
+        per_frame = data.frame_bytes(net.flow_search is not None)
         need += sum(per_frame[v] * (stop - start) for v, start, stop in spans)
     cache = parts[0].store.cache
     return need, cache.cap, shutil.disk_usage(cache.root).free
@@ -902,14 +942,14 @@ def _split(videos, config, validation): # list of `VideoSource`, and the split
         return [], ExampleSplit.of(videos, config, validation)
     if validation is None and isinstance(config.validation, str): validation = config.validation
     if is_dataset(validation): raise TSRError('validation: must be videos, as what is trained on')
-    sources, held = probe_videos(videos), probe_videos(validation) if validation is not None else []
+    sources, held = probe_videos(open_shards(videos)), probe_videos(open_shards(validation)) if validation is not None else []
     return [*sources, *held], Split.of(sources, config, held)
 
 # %% ../nbs/04_training.ipynb #e62a6522
 class MultiTrainer:
     "Trains a model on any number of videos: split, train and validate each epoch, save, stop, resume."
     def __init__(self,
-        videos, # a path, a folder, or a list of these; or a map-style data set of (window, target)
+        videos, # a path, a folder, or a list of these, also of shards; or a map-style data set of (window, target)
         config=None, # `TrainConfig`; None: its defaults
         out='runs/latest', # folder of the run
         callbacks=None, # list of callbacks; None: a progress bar. The files of the folder are always written
@@ -920,11 +960,12 @@ class MultiTrainer:
     ):
         self.out, self.sampler = Path(out), sampler
         self.config, net = _with_model(config or TrainConfig(), model, videos if is_dataset(videos) else None)
-        self.accelerator = make_accelerator(self.config.precision, self.config.device)
+        net = net or build_model(self.config)
+        self.precision = pick_precision(self.config.precision, self.config.device, net)
+        self.accelerator = make_accelerator(self.precision, self.config.device)
         self.processes, self.main = self.accelerator.num_processes, self.accelerator.is_main_process
         if self.config.batch_size % self.processes:
             raise TSRError(f'batch_size={self.config.batch_size}: must be a multiple of the {self.processes} processes that share it')
-        net = net or build_model(self.config)
         self.net = net.to(self.accelerator.device, memory_format=torch.channels_last)
         self.average = average_weights(self.net, self.config.ema)
         self.optimizer = build_optimizer(self.config, self.net.parameters())
@@ -1034,9 +1075,8 @@ class MultiTrainer:
         self.phase, self.mark = 'train', (self.step, time.monotonic())
         self.net.train()
         self('before_epoch')
-        for batch in batches:
+        for x, hr in _on_device(batches, self.accelerator.device):
             if self.progress >= 1: break
-            x, hr = (as_float(t.to(self.accelerator.device)) for t in batch)
             self.train_step(x, hr)
             self._stop_if_requested()
         self.validate()

@@ -62,7 +62,7 @@ def score(folder, models):
     "Print the gains on the clips that were held out."
     clips = [p for p in find_videos(folder) if p.stem in VALIDATION]
     for downscale in ('area', 'bicubic', 'h264-18', 'h264-23', 'h264-28', 'mpeg4-5'):
-        found = evaluate(models, clips, 10, baselines=['bicubic'], downscale=downscale, progress=False)
+        found = evaluate(models, clips, 10, baselines=['bicubic'], downscale=downscale, precision='float32', progress=False)
         print(downscale, found.pivot(index='model', columns='video', values='gain_psnr_y').assign(mean=lambda t: t.mean(1)).round(3).to_string(), sep='\n', flush=True)
 
 def main():

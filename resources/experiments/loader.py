@@ -1,6 +1,6 @@
-"""What the loader costs, in memory and in time: `python resources/experiments/loader.py [memory] [speed] [scaling] [feed] [--steps 120]`
+"""What the loader costs, in memory and in time: `python resources/experiments/loader.py [memory] [speed] [scaling] [feed] [start] [--steps 120]`
 
-Writes resources/results/loader_memory.csv, loader_speed.csv, loader_scaling.csv and loader_feed.csv, and loader.json with what they were made by.
+Writes resources/results/loader_memory.csv, loader_speed.csv, loader_scaling.csv, loader_feed.csv and loader_start.csv, and loader.json with what they were made by.
 The videos are the training clips of TSR_CLIPS, or else the sample clips; copies get another hash by a few bytes at their end, which no decoder
 reads, so that each is decoded for itself. Everything that is decoded goes into a temporary folder.
 """
@@ -10,6 +10,7 @@ import os
 import platform
 import random
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,10 +21,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import torch
 
 from tsr.data import window_indices
-from tsr.dataset import MultiVideoDataset, load_batches, pack_rgb
+from tsr.dataset import MultiVideoDataset, load_batches, pack_rgb, probe_source
 from tsr.model import create_model
 from tsr.optimizers import OPTIMIZERS
 from tsr.resample import low_resolution, to_bytes, to_float
@@ -220,6 +222,50 @@ def feed(steps, videos=300):
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         rows.append(dict(what=f'command to the end of one step, {videos} videos, empty cache', examples=16, seconds=time.perf_counter() - clock,
                          core_seconds=used.ru_utime + used.ru_stime - start.ru_utime - start.ru_stime))
+    table = pd.DataFrame(rows)
+    print(table.round(2).to_string(index=False), flush=True)
+    return table.round(3)
+
+def first_step(folder, cache, *options): # (seconds from the command to the first step, core seconds until then)
+    "Start `tsr train` on a folder, and end it after its first step."
+    run, clock = cache/'run', time.perf_counter()
+    command = [sys.executable, '-m', 'tsr.cli', 'train', str(folder), '--out', str(run), '--validation-frames', '1', '--log-every', '1', *options]
+    job = psutil.Popen(command, env=os.environ | dict(TSR_CACHE=str(cache), TSR_MLFLOW='off'), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    batches = run/'batches.csv'
+    while not (batches.exists() and len(batches.read_text().splitlines()) > 1):
+        if job.poll() is not None: sys.exit(job.stderr.read().decode()[-2000:])
+        time.sleep(.05)
+    seconds, used = time.perf_counter() - clock, job.cpu_times()
+    job.kill()
+    job.wait()
+    return seconds, used.user + used.system
+
+def start(_):
+    "From the command to the first step of the default network: folders of 300 and 1,000 clips with an empty cache, and again; one clip of 4K; shards."
+    rows = []
+    def measure(what, folder, cache, *options, **about):
+        seconds, core = first_step(folder, cache, '--cache-gb', '4', *options)
+        shutil.rmtree(cache/'run')
+        rows.append(dict(what=what, **about, seconds=seconds, core_seconds=core, load=os.getloadavg()[0]))
+        print(rows[-1], flush=True)
+    with tempfile.TemporaryDirectory() as d:
+        root = Path(d)
+        for count in (300, 1000):
+            folder, cache = copies(root/f'{count}', count), root/f'cache {count}'
+            about = dict(videos=count, frames=24 * count, bytes=sum(f.stat().st_size for f in folder.iterdir()))
+            for what in ('empty cache', 'again'): measure(what, folder, cache, **about)
+            shutil.rmtree(folder)
+            shutil.rmtree(cache)
+        (root/'4K').mkdir()
+        clip = make_sample('archive', root/'4K'/'clip.mp4', frames=60, fps=60, size=(2160, 3840))
+        about = dict(videos=1, frames=60, bytes=clip.stat().st_size)
+        measure('4K to 720p, empty cache', root/'4K', root/'cache', '--low-res', '360', '--high-res', '720', **about)
+        cpu = time.process_time()
+        probe_source(shutil.copy(clip, root/'again.mp4'))
+        rows.append(dict(what='survey of the 4K file', **about, core_seconds=time.process_time() - cpu))
+        cpu = time.process_time()
+        frames = sum(1 for _ in read_frames(clip, size=(1280, 720)))
+        rows.append(dict(what='decoding the 4K file to 720p', **about | dict(frames=frames), core_seconds=time.process_time() - cpu))
     table = pd.DataFrame(rows)
     print(table.round(2).to_string(index=False), flush=True)
     return table.round(3)

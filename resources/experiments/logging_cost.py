@@ -3,7 +3,7 @@
     python resources/experiments/logging_cost.py                 about a quarter of an hour on two idle cores
     python resources/experiments/logging_cost.py --repeats 1 --minutes 0
 
-The same short training, TSRNet with its defaults on the sample clips, with and without MLflow in turn, and one of ten
+The same short training, with its defaults on the sample clips, with and without MLflow in turn, and one of ten
 minutes with it. Each is a process of its own with a new store, so that importing MLflow and making its database count
 too. A row of the table is a training: its seconds of wall clock and of processor, and those spent in the callback's methods.
 """
@@ -23,13 +23,14 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from tsr.model import create_model
 from tsr.resample import to_bytes
 from tsr.samples import TRAIN_SCENES, make_sample
 from tsr.tracking import MLflow, connect
-from tsr.training import MultiTrainer, TrainConfig, git_commit
+from tsr.training import MultiTrainer, TrainConfig, git_commit, pick_precision
 
 RESULTS = Path(__file__).parents[1]/'results'
-SHORT = dict(epochs=4, patches_per_window=40, validation_frames=4) # epochs of sixty steps
+SHORT = dict(epochs=4, patches_per_window=20, validation_frames=4) # epochs of thirty steps
 LONG = dict(patches_per_window=400) # of six hundred
 EVENTS = ('before_fit', 'after_batch', 'after_epoch', 'after_fit')
 
@@ -67,7 +68,7 @@ def train(
         Image.fromarray(to_bytes(trainer.validator.data[0][1][None, :, :260])[0]).save(trainer.out/'preview.png') # a piece of a frame, as wide as four crops
         with watch('training'):
             if logged:
-                with watch('import'): pass
+                with watch('import'): from mlflow import MlflowClient  # noqa: F401 (what `connect` imports)
                 with watch('new_store'): connect(uri).search_experiments()
                 trainer.callbacks.append(Timed(MLflow(uri), watch))
             trainer.train()
@@ -84,7 +85,7 @@ def main():
     jobs = [(logged, SHORT) for _ in range(args.repeats) for logged in (False, True)]
     if args.minutes: jobs.append((True, LONG | dict(minutes=args.minutes)))
     with ProcessPoolExecutor(1, get_context('spawn'), max_tasks_per_child=1) as pool: rows = list(pool.map(train, *zip(*jobs)))
-    about = dict(commit=git_commit(), date=date.today().isoformat(), short=SHORT, long=LONG, clips=dict(scenes=TRAIN_SCENES, frames=24), torch=torch.__version__,
+    about = dict(commit=git_commit(), date=date.today().isoformat(), short=SHORT, long=LONG, clips=dict(scenes=TRAIN_SCENES, frames=24), torch=torch.__version__, precision=pick_precision('auto', 'cpu', create_model(TrainConfig.model)),
                  threads=min(2, os.cpu_count()), cores=os.cpu_count(), system=platform.platform(), python=platform.python_version(),
                  note='the machine was shared with other work')
     part = args.out/'logging_cost.csv.part'

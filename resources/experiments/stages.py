@@ -30,7 +30,7 @@ class Resized(SRModel):
         scale # that is wanted
     ):
         super().__init__(scale, net.frames_back, net.frames_forward)
-        self.net = optimize_for_inference(net)
+        self.net = optimize_for_inference(net, 'float32')
 
     flow_search = property(lambda self: self.net.flow_search)
     def align(self, *args): return self.net.align(*args)
@@ -60,7 +60,7 @@ def score(
     named = [text.rpartition('=') for text in models]
     labels = {file: label for label, file in label_models([file for name, _, file in named if not name]).items()}
     files = {name or labels[file]: file for name, _, file in named}
-    df = evaluate({name: at_scale(file, scale) for name, file in files.items()}, folder, every, baselines=('bicubic', 'lanczos4', 'linear'), scale=scale)
+    df = evaluate({name: at_scale(file, scale) for name, file in files.items()}, folder, every, baselines=('bicubic', 'lanczos4', 'linear'), scale=scale, precision='float32')
     names = {label: recorded_name(file) for file, label in labels.items()}
     save_table(df, f'{out}_tidy.csv', clips=df.video.nunique(), frames=int(df.groupby('model').frames.sum().max()), gain_psnr=df.groupby('model', sort=False).gain_psnr.mean().round(4).to_dict(),
                runs=names, sha256={name: hashlib.sha256(Path(file).read_bytes()).hexdigest() for name, file in files.items()}, commit=git_commit())

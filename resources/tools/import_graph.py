@@ -9,7 +9,7 @@ import ast
 import sys
 from pathlib import Path
 
-ORDER = ('core timeline jobs losses optimizers pixels codecs pictures streams video resample data samples motion model network dataset own_data segments inference '
+ORDER = ('core timeline jobs losses optimizers pixels codecs pictures streams video resample data samples motion model network dataset own_data shards segments inference '
          'runs training tracking tuning evaluation distributed upscaling widgets training_parts upscaling_parts panels cli').split()
 PACKAGE = Path(__file__).resolve().parents[2]/'tsr'
 HAND_WRITTEN = {'__init__', '__main__', '_modidx'} # the entry points, and nbdev's index: not part of the order
