@@ -67,6 +67,10 @@ def main():
                 wall, core = took[precision]
                 rows.append(train(args.folder, name, precision, seed, args.steps) | dict(step_seconds=wall, step_core_seconds=core))
                 print(rows[-1], flush=True)
+                save(rows, args)
+
+def save(rows, args):
+    "The table so far, and what it was measured with."
     with atomic_write(args.results/'precision.csv') as part: pd.DataFrame(rows).to_csv(part, index=False, float_format='%.5g')
     write_json(args.results/'precision.json', dict(command=f'python resources/experiments/precision.py FOLDER --steps {args.steps} --seeds {args.seeds}',
         commit=git_commit(), processor=processor(), machine=platform.platform(), cores=os.cpu_count(), threads=torch.get_num_threads(),
