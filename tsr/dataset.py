@@ -95,7 +95,7 @@ class VideoSource:
     def _listed(self): return set(self.times.tolist()) # seconds
 
 # %% ../nbs/24_dataset.ipynb #24c0de02
-_PARSING = threading.Lock() # before Python 3.12, two threads that parse at a time may fail with a SystemError
+_PARSING = threading.Lock() # in Python 3.11, threads that parse at the same time failed with a SystemError now and then
 
 def _hash_code(
     sources # iterable of texts of Python code
