@@ -751,7 +751,8 @@ class FieldControl:
     def value(self, value):
         w = self.widget
         if isinstance(w, W.Dropdown) and not isinstance(w, W.Combobox): # a value that cannot be chosen yet is added
-            if value not in [o[1] if isinstance(o, tuple) else o for o in w.options]: w.options = (*w.options, value)
+            pairs = [o if isinstance(o, tuple) else (str(o), o) for o in w.options] # a list that mixes pairs and values is read as values
+            if value not in [v for _, v in pairs]: w.options = (*pairs, (str(value), value))
         w.value = _as_text(value) if isinstance(w, W.Text) else value
 
     def check(self): # `TSRError`, or None
@@ -857,6 +858,7 @@ class ConfigForm(Part):
         on_change=lambda: None # called after each change
     ):
         self.on_change, self._quiet, self._models = on_change, True, ()
+        self._menu_lock = threading.RLock() # the lists are refreshed from a thread of their own, also while `set` fills the form
         self.controls = {f.name: self._control(f) for f in fields(TrainConfig)}
         self.set_models(models)
         self.resolution = W.ToggleButtons(options=[('Original', 'original'), ('Fixed height', 'height')], tooltips=[
@@ -881,14 +883,15 @@ class ConfigForm(Part):
     ):
         "Offer these models; the chosen one stays."
         if list(models) == list(self._models): return
-        self._models, menu = list(models), self.controls['model'].widget
-        new = [(f'New: {a}', a) for a in choices('model')]
-        options, chosen = [*new, *((f'Fine-tune: {m}', m) for m in models)], menu.value
-        if chosen not in [v for _, v in options]: options.append((chosen, chosen))
-        quiet, self._quiet = self._quiet, True
-        menu.options = options # which chooses the first one
-        menu.value = chosen
-        self._quiet = quiet
+        with self._menu_lock:
+            self._models, menu = list(models), self.controls['model'].widget
+            new = [(f'New: {a}', a) for a in choices('model')]
+            options, chosen = [*new, *((f'Fine-tune: {m}', m) for m in models)], menu.value
+            if chosen not in [v for _, v in options]: options.append((chosen, chosen))
+            quiet, self._quiet = self._quiet, True
+            menu.options = options # which chooses the first one
+            menu.value = chosen
+            self._quiet = quiet
 
     def group(self, name): # widget
         "The fields of a group: 'model', 'resolution', 'length', 'network' or 'learning'."
@@ -941,16 +944,19 @@ class ConfigForm(Part):
         values = (asdict(config) if config else {}) | values
         if unknown := set(values) - set(self.controls):
             raise TSRError(f'{", ".join(sorted(unknown))}: no such field; choose from {", ".join(self.controls)}')
-        self._quiet = True
-        try:
-            if 'high_res' in values: self.resolution.value = 'height' if values['high_res'] else 'original'
-            if given := [k for k in reversed(_BUDGETS) if values.get(k)]: self.budget.value = given[0]
-            if 'model' in values: self.controls['model'].value = values['model']
-            _arrange(self) # the fields of another architecture
-            for k, v in values.items():
-                if not (v is None and k in ('low_res', 'high_res')): self.controls[k].value = v
-        finally: self._quiet = False
+        with self._menu_lock:
+            self._quiet = True
+            try: self._fill(values)
+            finally: self._quiet = False
         self._changed()
+
+    def _fill(self, values):
+        if 'high_res' in values: self.resolution.value = 'height' if values['high_res'] else 'original'
+        if given := [k for k in reversed(_BUDGETS) if values.get(k)]: self.budget.value = given[0]
+        if 'model' in values: self.controls['model'].value = values['model']
+        _arrange(self) # the fields of another architecture
+        for k, v in values.items():
+            if not (v is None and k in ('low_res', 'high_res')): self.controls[k].value = v
 
 # %% ../nbs/29_widgets.ipynb #c397bd94
 def _arrange(
