@@ -50,7 +50,7 @@ from .segments import discard_segments, finished_frames, segments_folder
 from .streams import AUDIO
 from .training import MultiTrainer, TrainConfig, git_commit
 from .upscaling import run_job
-from .video import CONTAINERS, pick_suffix, probe, write_frames
+from .video import CONTAINERS, output_exists, pick_suffix, probe, write_frames
 
 # %% ../nbs/30_cli.ipynb #6fe6595f
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -341,7 +341,7 @@ class _Batch:
 def _may_write(dst, existing, resume): # bool
     "Whether a result is wanted. Raises `TSRError` where it exists, whole or in part, and nobody said what to do, or its folder cannot be made."
     left = finished_frames(dst)
-    if dst.exists() and existing is not _Existing.overwrite and not (resume and left):
+    if output_exists(dst) and existing is not _Existing.overwrite and not (resume and left):
         if existing is _Existing.skip or resume: return bool(typer.echo(f'{dst}: exists, skipped'))
         raise TSRError(f'{dst}: exists; name another file with -o, or give --existing overwrite or --existing skip')
     if left and not resume:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .core import TSRError, first_line
 from .inference import Upscaler
+from .video import output_exists
 
 # %% ../nbs/31_distributed.ipynb #c9da2e62
 def shard(
@@ -70,7 +71,7 @@ def upscale_on_dask(
         for task in distributed.as_completed(tasks):
             src, dst = tasks[task]
             done = task.result() if task.status == 'finished' else dict(error=f'{src}: {first_line(task.exception())}')
-            if 'error' not in done and not Path(dst).exists():
+            if 'error' not in done and not output_exists(dst):
                 done = dict(error=f'{dst}: a worker wrote it where this machine does not see it; name a folder that all machines share with -o')
             yield Path(src), Path(dst), done
     finally: client.cancel(list(tasks))

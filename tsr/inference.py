@@ -45,7 +45,7 @@ from .pictures import is_sequence
 from .pixels import Pixels
 from .resample import resize, to_bytes, to_float, to_uint16
 from .segments import SEGMENT_FRAMES, Segments, can_segment, check_source, join_segments, source_state, write_segments
-from .video import Frame, find_interlacing, join_videos, probe, read_frames, write_frames
+from .video import Frame, check_output, find_interlacing, join_videos, probe, read_frames, write_frames
 
 # %% ../nbs/25_inference.ipynb #c0a70020
 class _Optimized(SRModel):
@@ -618,7 +618,7 @@ class Upscaler:
         "Upscale a file; timing, sound and subtitles are kept."
         if start < 0 or duration is not None and duration <= 0:
             raise TSRError(f'{src}: start={start}, duration={duration}: give seconds, from 0 on and above 0')
-        info = probe(src, fps=fps)
+        info, dst = probe(src, fps=fps), check_output(dst, src)
         reading, pixels = _source(src, info, hdr, deinterlace, fps)
         rate = info.fps * (1 + reading.get('field_rate', False))
         options = dict(pixels=pixels) | ({} if rate == info.fps else dict(fps=rate)) | options

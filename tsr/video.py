@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CONTAINERS', 'Frame', 'read_frames', 'find_interlacing', 'VideoInfo', 'probe', 'frame_times', 'pick_suffix',
-           'check_output', 'write_frames', 'join_videos']
+           'output_exists', 'check_output', 'write_frames', 'join_videos']
 
 # %% ../nbs/21_video.ipynb #0526ac5a
 import heapq
@@ -25,7 +25,7 @@ from av.stream import Disposition
 
 from .codecs import PRESETS, Encoding, add_video, check_codec, encode, pick_codec
 from .core import TSRError, atomic_write, first_line, remove_leftovers
-from .pictures import check_sequence, is_animated_webp, is_sequence, open_sequence, open_webp, sequence_output
+from .pictures import check_sequence, has_pictures, is_animated_webp, is_sequence, open_sequence, open_webp, sequence_output
 from .pixels import INTERLACED_HEIGHTS, MATRICES, Pixels, ToArray, ToneMap, colour_of, geometry, scan_order
 from .pixels import deinterlace as whole_frames
 from .streams import AUDIO, Span, add_streams, chapters, copied_tags, left_by, muxer_options
@@ -328,6 +328,13 @@ def pick_suffix(
     warnings.warn(f'{path}: the result is .mkv, since a {own} file cannot hold {", ".join(left)} as it is')
     return '.mkv'
 
+def output_exists(
+    dst, # a file to write, or the pattern of numbered pictures
+):       # bool
+    "Whether a result of this name is there."
+    dst = Path(dst)
+    return dst.exists() or (is_sequence(dst) and has_pictures(dst))
+
 def check_output(
     dst,    # the file to write
     source, # the video that it is made from, or None
@@ -335,7 +342,7 @@ def check_output(
     "The path to write; raises `TSRError` if it cannot be written."
     dst = Path(dst)
     if dst.suffix.lower() == '.png':
-        check_sequence(dst)
+        check_sequence(dst, source)
         return dst
     if dst.suffix.lower() not in CONTAINERS:
         raise TSRError(f'{dst}: cannot write {dst.suffix or "without a suffix"}; name it {", ".join(CONTAINERS)}')
@@ -409,7 +416,7 @@ def _write(part, format, add_stream, packets, source, start, duration, encoder, 
 @contextmanager
 def _output(dst):
     "The partial file and its format; an error of the muxer or of the file system becomes one line."
-    remove_leftovers(dst)
+    remove_leftovers(dst.parent)
     try:
         with (sequence_output if dst.suffix.lower() == '.png' else atomic_write)(dst) as part: yield part, CONTAINERS[dst.suffix.lower()]
     except av.FFmpegError as e:
