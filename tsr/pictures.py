@@ -115,7 +115,7 @@ def sequence_output(
     dst # pattern of the output
 ): # pattern to write to
     "Numbered pictures that replace those of their folder when all are there; if the body raises, nothing changes."
-    made, part = not dst.parent.exists(), partial_path(dst.parent/f'.{dst.name}')
+    made, part = not dst.parent.exists(), partial_path(dst.parent/'.pictures')
     dst.parent.mkdir(exist_ok=True)
     try:
         part.mkdir()

@@ -31,7 +31,7 @@ from .pixels import deinterlace as whole_frames
 from .streams import AUDIO, Span, add_streams, chapters, copied_tags, left_by, muxer_options
 from .streams import ratio as _ratio
 from .streams import utf8 as _utf8
-from .timeline import Damage, Demuxer, Repair, check_end, plausible_rate
+from .timeline import Damage, Demuxer, Repair, check_end, head_is_lost, plausible_rate
 
 # %% ../nbs/21_video.ipynb #784cd9af
 # PyAV before 19 refuses tags that are not UTF-8 unless told otherwise; since 19 it accepts them, without this argument.
@@ -99,12 +99,19 @@ def _rate(stream, times=()):
     "Frames per second by what a stream declares, or by the times (seconds) of its first frames where that cannot be."
     return plausible_rate([_ratio(r) for r in (stream.average_rate, stream.guessed_rate)], times)
 
+def _promised_start(container, stream):
+    "Seconds on the file's clock at which the video begins; 0 for a Matroska file that has lost what was there."
+    start, tick = stream.start_time or 0, _ratio(stream.time_base)
+    late = (container.start_time or 0) > av.time_base // 10 # all streams
+    if 'matroska' not in container.format.name or not late: return start * tick
+    return Fraction(0) if head_is_lost(container.name) else start * tick
+
 def _origin(container, video):
     "The time on the file's clock that counts as 0: its 0, or the first picture or sound where the clock starts elsewhere."
     def start(stream): return (stream.start_time or 0) * _ratio(stream.time_base)
     sound = [max(start(s), Fraction(0)) for s in container.streams.audio if s.start_time is not None]
     count, timed = _untimed(container, video)
-    first = min([timed - count / _rate(video) if count else start(video), *sound])
+    first = min([timed - count / _rate(video) if count else _promised_start(container, video), *sound])
     return Fraction(0) if 0 <= first < 1 and container.format.name not in ('mpeg', 'mpegts') else first
 
 def _seconds(x):
@@ -163,6 +170,8 @@ def _decode_from(container, stream, origin, path, start, damage):
     frames = _decode(container, stream, origin, damage)
     if (first := next(frames, None)) is None:
         raise TSRError(f'{path}: no frame can be decoded; see whether it plays, or copy it again')
+    begin, rate = _promised_start(container, stream), _rate(stream)
+    for i in range(round((head + origin - begin) * rate) if head < math.inf else 0): damage.note('head', begin - origin + i / rate)
     yield from chain([first], frames)
 
 # %% ../nbs/21_video.ipynb #b35d81d2
