@@ -288,7 +288,7 @@ def upscale(
     part: Annotated[str | None, typer.Option('--shard', metavar='I/N', show_default=False,
         help='Only one of N shares of the videos, for job arrays.')] = None,
     dask: Annotated[str | None, typer.Option(metavar='ADDRESS', show_default=False,
-        help='Dask scheduler whose workers take the videos, as tcp://host:8786.')] = None,
+        help='Dask scheduler whose workers take the videos, and the segments of long ones, as tcp://host:8786.')] = None,
     mlflow: _Store = 'off',
     device: _Device = 'auto',
     precision: _Precision = 'auto',
