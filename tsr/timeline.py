@@ -107,9 +107,13 @@ class Demuxer:
         try: yield from self._packets()
         except av.FFmpegError as e: self.failure = first_line(e)
 
+    def _demuxed(self, *streams):
+        try: yield from self.container.demux(*streams)
+        except IndexError: pass # after all others, PyAV ends a stream that it does not know since it began within the file
+
     def _packets(self):
         everything = self.positions or self.joined # what is found concerns all streams
-        for packet in self.container.demux(*(() if everything else self.streams)):
+        for packet in self._demuxed(*(() if everything else self.streams)):
             if packet.size:
                 if self.positions: self._look_for_holes(packet)
                 if self.counts: self._number(packet)
