@@ -74,6 +74,6 @@ CONTAINERS = dict( # the same two seconds in six containers
     webm='-c:v libvpx -deadline realtime -cpu-used 8 -g 25 -c:a libopus', avi='-c:v mpeg4 -g 25 -c:a libmp3lame')
 
 def make_containers(folder): # dict: suffix -> path
-    "The clip in each container."
-    for suffix, words in CONTAINERS.items(): ffmpeg(f'{picture()} {SOUND} {words} whole.{suffix}', folder)
+    "The clip in each container, the same bytes each time."
+    for suffix, words in CONTAINERS.items(): ffmpeg(f'{picture()} {SOUND} {words} -bitexact whole.{suffix}', folder)
     return {suffix: Path(folder)/f'whole.{suffix}' for suffix in CONTAINERS}

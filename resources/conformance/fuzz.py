@@ -11,6 +11,7 @@ import json
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -82,7 +83,7 @@ def run_all(jobs, folder): # dict: number -> end
         left = [job for job in left if job[0] not in ends]
     return ends
 
-def fuzz(count, folder, seed): # table: container, damage, and how many files ended how
+def fuzz(count, folder, seed, faulty=''): # Counter of (container, damage, end)
     "Damage files and see how they end."
     whole, rng, jobs, kinds = files.make_containers(folder), random.Random(seed), [], {}
     frames = {suffix: probe(path, count=True).frames for suffix, path in whole.items()}
@@ -94,10 +95,12 @@ def fuzz(count, folder, seed): # table: container, damage, and how many files en
         kinds[i] = suffix, kind
     ends = run_all(jobs, folder)
     for i, src, _ in jobs:
-        if ends[i] not in GOOD: print(f'{src.name} of the piece with seed {seed}: {ends[i]}', file=sys.stderr)
+        if ends[i] in GOOD: continue
+        print(f'{src.name} of the piece with seed {seed}: {ends[i]}', file=sys.stderr)
+        if faulty: shutil.copy(src, Path(faulty)/f'{seed}_{src.name}')
     return Counter((*kinds[i], end) for i, end in ends.items())
 
-def kill(count, folder, seed): # table, as of `fuzz`
+def kill(count, folder, seed, faulty=''): # as `fuzz`
     "Kill a process that writes a file, at any moment; whatever has the name of the result must be whole, and the next run removes the rest."
     src, rng, ends = files.make_containers(folder)['mp4'], random.Random(seed), Counter()
     context, frames = multiprocessing.get_context('fork'), probe(src, count=True).frames
@@ -119,7 +122,7 @@ def kill(count, folder, seed): # table, as of `fuzz`
         ends['left behind'] += any(p.name.endswith('.part') for p in folder.iterdir())
     return Counter({('mp4', 'killed', end): n for end, n in ends.items() if n})
 
-def pieces(name, job, count, seed, out): # Counter of (container, damage, end)
+def pieces(name, job, count, seed, out, faulty): # Counter of (container, damage, end)
     "A long run in pieces: the table is kept after each, and the same command goes on with the next."
     path = Path(out)/f'fuzz_{name}.csv' if out else None
     facts = dict(command=f'python resources/conformance/fuzz.py --{name} {count} --seed {seed}', commit=git_commit(), done=0, seconds=0)
@@ -129,7 +132,7 @@ def pieces(name, job, count, seed, out): # Counter of (container, damage, end)
         rows = Counter({tuple(row[:3]): row[3] for row in pd.read_csv(path).itertuples(index=False)})
     while facts['done'] < count:
         begun, size = time.monotonic(), min(PIECE, count - facts['done'])
-        with tempfile.TemporaryDirectory(prefix='tsr-fuzz-') as folder: rows += job(size, Path(folder), 1000 * seed + facts['done'] // PIECE)
+        with tempfile.TemporaryDirectory(prefix='tsr-fuzz-') as folder: rows += job(size, Path(folder), 1000 * seed + facts['done'] // PIECE, faulty)
         facts |= dict(done=facts['done'] + size, seconds=facts['seconds'] + round(time.monotonic() - begun))
         if not path: continue
         table_of(rows).to_csv(path, index=False)
@@ -144,12 +147,13 @@ def main(arguments=None):
     parser.add_argument('--files', type=int, default=2000)
     parser.add_argument('--kills', type=int, default=50)
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--faulty', default='', help='folder where files with faults are kept')
     parser.add_argument('--out', default='', help='folder for the tables; none: they are not written')
     args = parser.parse_args(arguments)
     faults = 0
     for name, job, count in ('files', fuzz, args.files), ('kills', kill, args.kills):
         if not count: continue
-        table = table_of(pieces(name, job, count, args.seed, args.out))
+        table = table_of(pieces(name, job, count, args.seed, args.out, args.faulty))
         print(table.pivot_table(index=['container', 'damage'], columns='end', values='files', aggfunc='sum', fill_value=0, margins=True).to_string())
         faults += table[~table.end.isin(GOOD)].files.sum()
     if faults: sys.exit(f'{faults} faults')
