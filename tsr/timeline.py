@@ -6,6 +6,7 @@
 __all__ = ['plausible_rate', 'Damage', 'Demuxer', 'promised_end', 'check_end', 'head_is_lost', 'Repair']
 
 # %% ../nbs/20a_timeline.ipynb #da3a9e03
+import os
 import re
 import warnings
 from collections import deque
@@ -84,8 +85,17 @@ def _span(times):
     return f'at {first:.2f} s' if last - first < .005 else f'between {first:.2f} and {last:.2f} s'
 
 # %% ../nbs/20a_timeline.ipynb #da3a9e0c
+_SEGMENT = b'\x18\x53\x80\x67' # the element of Matroska that holds all others
 _HEADERS = 48 # bytes between two packets that need no explanation; Matroska and AVI take 7 to 24
 _BACK, _AHEAD = 1, 60 # seconds by which a clock that jumps has been set anew
+
+def _missing_bytes(path): # int
+    "How much shorter a Matroska file is than its segment."
+    with open(path, 'rb') as f: head = f.read(2**12)
+    if (at := head.find(_SEGMENT) + 4) < 4: return 0
+    length = 9 - head[at].bit_length()
+    size = int.from_bytes(head[at:at + length], 'big') & (1 << 7 * length) - 1
+    return 0 if size == (1 << 7 * length) - 1 else at + length + size - os.path.getsize(path) # all ones: it is not known
 
 class Demuxer:
     "The packets of some streams in the order of the file, with repaired times."
@@ -102,6 +112,10 @@ class Demuxer:
         self._stop = None # position after the last packet
         self._index = {s.index: {e.pos: e.timestamp for e in s.index_entries} for s in streams} if self.counts else {}
         self._offsets, self._clocks = [Fraction(0)], {}
+
+    def is_cut(self): # bool
+        "Whether a Matroska file is shorter than its header says."
+        return 'matroska' in self.container.format.name and _missing_bytes(self.container.name) > 0
 
     def __iter__(self):
         try: yield from self._packets()
@@ -193,7 +207,7 @@ def check_end(
     if promised is not None and promised - came > tolerance + Fraction(1, 2) / rate: damage.note_end(came - min(start, 0), promised)
 
 # %% ../nbs/20a_timeline.ipynb #e244801f
-_SEGMENT, _CLUSTER = b'\x18\x53\x80\x67', b'\x1f\x43\xb6\x75'
+_CLUSTER = b'\x1f\x43\xb6\x75'
 _FRONT = re.compile(rb'\x11\x4d\x9b\x74|\xec|\xbf|\x15\x49\xa9\x66|\x16\x54\xae\x6b|\x10\x43\xa7\x70|\x12\x54\xc3\x67|\x19\x41\xa4\x69|\x1c\x53\xbb\x6b')
 _SEEK = re.compile(rb'\x53\xab\x84(.{4})\x53\xac([\x81-\x88])', re.DOTALL) # an element, and the length of its position
 
@@ -223,9 +237,10 @@ class Repair:
     "Passes on decoded frames with their times, and repeats the last good one where a frame is missing."
     def __init__(self,
         damage, # `Damage` that is told
-        step=None # seconds from frame to frame, as declared
+        step=None, # seconds from frame to frame, as declared
+        each=False # whether each packet shows a frame; those of VP8 and fields do not
     ):
-        self.damage, self.declared, self.expected, self.steps = damage, step, [], deque(maxlen=3)
+        self.damage, self.declared, self.each, self.expected, self.steps = damage, step, each, [], deque(maxlen=3)
         self.frame = self.time = self.suspect = None # the last frame; when there was a sign of damage
         self.failures = 0 # packets without a time that could not be decoded
         self.from_key = None # whether the first packet was a key frame
@@ -281,7 +296,8 @@ class Repair:
 
     def finish(self): # iterator of (frame, time)
         "The frames that are missing at the end."
-        for time in self._promised(None) if self.suspect is not None and self.frame else ():
+        certain = self.suspect is not None or self.each and not getattr(self.frame, 'interlaced_frame', False)
+        for time in self._promised(None) if certain and self.frame else ():
             self.damage.note('repeated', time)
             yield self.frame, time
 

@@ -123,12 +123,13 @@ def _decode(container, stream, origin, damage):
     "Pairs (decoded frame, time), in the order in which they are shown; what is missing is repeated and noted in `damage`."
     damage.clear()
     decode = _decoder(stream)
-    tick, rate, packets, repair = _ratio(stream.time_base), _rate(stream), Demuxer(container, stream), Repair(damage, 1 / _rate(stream))
+    tick, rate, packets = _ratio(stream.time_base), _rate(stream), Demuxer(container, stream)
+    repair = Repair(damage, 1 / rate, each=stream.codec_context.name in ('h264', 'hevc') and (packets.indexed or packets.positions))
     count, timed = _untimed(container, stream)
     time, decoded = timed - (count + 1) / rate - origin if count else -1 / rate, None # that of the frame before
     for packet in packets:
         at = None if packet.pts is None else packet.pts * tick - origin
-        if packet.is_corrupt or packets.skipped: repair.suspect_from(at)
+        if packet.is_corrupt or packets.skipped or not packet.size and packets.is_cut(): repair.suspect_from(at)
         if packet.is_corrupt and packets.indexed: continue  # the packet in which a file was cut
         if packet.size: decoded = packet.dts
         if packet.size and at is not None and not packet.is_discard: repair.expect(at, packet.is_keyframe)
