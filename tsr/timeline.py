@@ -97,6 +97,14 @@ def _missing_bytes(path): # int
     size = int.from_bytes(head[at:at + length], 'big') & (1 << 7 * length) - 1
     return 0 if size == (1 << 7 * length) - 1 else at + length + size - os.path.getsize(path) # all ones: it is not known
 
+def _told_end(stream): # `Fraction`, seconds; None: it is not told
+    "When a stream ends according to its tag."
+    clock = next((v for k, v in stream.metadata.items() if k.upper().startswith('DURATION')), '')
+    try:
+        hours, minutes, seconds = clock.split(':')
+        return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds)
+    except ValueError: return None
+
 class Demuxer:
     "The packets of some streams in the order of the file, with repaired times."
     def __init__(self,
@@ -114,8 +122,11 @@ class Demuxer:
         self._offsets, self._clocks = [Fraction(0)], {}
 
     def is_cut(self): # bool
-        "Whether a Matroska file is shorter than its header says."
-        return 'matroska' in self.container.format.name and _missing_bytes(self.container.name) > 0
+        "Whether a Matroska file, or one of its streams, is shorter than it says."
+        if 'matroska' not in self.container.format.name: return False
+        ends = {s: _told_end(s) for s in self.container.streams}
+        short = any(end - self.ends.get(s.index, end) > Fraction(1, 20) for s, end in ends.items() if end is not None)
+        return short or _missing_bytes(self.container.name) > 0
 
     def __iter__(self):
         try: yield from self._packets()
@@ -181,11 +192,8 @@ def promised_end(
     name = container.format.name
     if name == 'avi' and stream.frames: return stream.frames / rate, stream.index
     if name != 'flv' and 'matroska' not in name: return None, None
-    clock = next((v for k, v in stream.metadata.items() if k.upper().startswith('DURATION')), '')
-    try:
-        hours, minutes, seconds = clock.split(':')
-        return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds), stream.index
-    except ValueError: return (Fraction(container.duration, av.time_base) if container.duration else None), None
+    if (told := _told_end(stream)) is not None: return told, stream.index
+    return (Fraction(container.duration, av.time_base) if container.duration else None), None
 
 def check_end(
     demuxer, # `Demuxer` that has come to its end
