@@ -119,15 +119,19 @@ def compare(case, source, result): # text of what was found, '' if all is as exp
         if len(result.times) != wanted: found.append(f'{len(result.times)} frames of {wanted}')
     elif (late := max(abs(a - b) for a, b in zip(times, result.times))) > .0011: found.append(f'times differ by up to {1e3 * late:.0f} ms')
     if not case.frames and not case.times and abs(source.lasts - result.lasts) > .0021: found.append(f'lasts {result.lasts:.3f} s, not {source.lasts:.3f}')
-    if case.sound: found += compare_sound(source.sound, result.sound)
+    if case.sound: found += compare_sound(source, result)
     if case.facts and not re.search(case.facts, result.facts): found.append(f'not {case.facts}: ' + ' | '.join(re.findall(r'Video: (.*?), \d+ kb', result.facts)))
     return '; '.join(found)
 
 def compare_sound(before, after):
-    if len(before) != len(after): return [f'{len(after)} sound tracks of {len(before)}'] if after or before else []
+    if len(before.sound) != len(after.sound): return [f'{len(after.sound)} sound tracks of {len(before.sound)}'] if after.sound or before.sound else []
     found = []
-    for (_, start, end), (_, new_start, new_end) in zip(before, after):
-        for name, a, b in ('starts', start, new_start), ('ends', end, new_end):
+    for i, ((old, *times), (new, *new_times)) in enumerate(zip(before.sound, after.sound)):
+        if old != new: times, new_times = before.heard(i), after.heard(i) # converted: the run-in of an encoder is silent
+        # FFmpeg plays the last packet of Opus in MP4 whole, also in files of its own, although their edit list ends before
+        whole_packet = 'Audio: opus' in after.facts and after.path.suffix == '.mp4'
+        for name, a, b in zip(('starts', 'ends'), times, new_times):
+            if name == 'ends' and whole_packet and 0 <= b - a < .02: continue
             if abs(a - b) > .0011: found.append(f'sound {name} {1e3 * abs(a - b):.0f} ms {"late" if b > a else "early"}')
     return found
 
