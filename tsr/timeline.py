@@ -90,12 +90,15 @@ _HEADERS = 48 # bytes between two packets that need no explanation; Matroska and
 _BACK, _AHEAD = 1, 60 # seconds by which a clock that jumps has been set anew
 
 def _missing_bytes(path): # int
-    "How much shorter a Matroska file is than its segment."
-    with open(path, 'rb') as f: head = f.read(2**12)
+    "How much shorter a Matroska file is than its segment; 0 if that is not known, or the file was deleted while it is read."
+    try:
+        with open(path, 'rb') as f: head = f.read(2**12)
+        there = os.path.getsize(path)
+    except OSError: return 0
     if (at := head.find(_SEGMENT) + 4) < 4: return 0
     length = 9 - head[at].bit_length()
     size = int.from_bytes(head[at:at + length], 'big') & (1 << 7 * length) - 1
-    return 0 if size == (1 << 7 * length) - 1 else at + length + size - os.path.getsize(path) # all ones: it is not known
+    return 0 if size == (1 << 7 * length) - 1 else at + length + size - there # all ones: unknown
 
 def _told_end(stream): # `Fraction`, seconds; None: it is not told
     "When a stream ends according to its tag."

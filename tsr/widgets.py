@@ -124,7 +124,7 @@ STYLE = '''<style>
   border: 1px solid var(--jp-border-color1, #bbb); background: var(--jp-layout-color1, #fff);
   color: var(--jp-ui-font-color1, #222); cursor: pointer}
 .tsr-small:hover {background: var(--jp-layout-color2, #eee)}
-.tsr-small[aria-pressed=true] {background: var(--jp-brand-color1, #1565c0); color: #fff}
+.tsr-small[aria-pressed=true] {background: var(--jp-brand-color1, #1565c0); color: var(--jp-ui-inverse-font-color1, #fff)}
 .tsr-drop {border: 1.5px dashed var(--jp-border-color1, #bbb); border-radius: 6px; padding: 6px 8px; font-size: 12px}
 .tsr-drop.tsr-over {border-color: var(--jp-brand-color1, #1976d2); background: var(--jp-layout-color2, #eef)}
 .tsr-upload-row {display: flex; flex-wrap: wrap; gap: 2px 8px; align-items: center; font-size: 12px; padding: 3px 0;
