@@ -689,7 +689,8 @@ class TrainingButtons(Part):
         self.longer = button('Train longer', 'plus', longer, 'Go on from this model, in a new run as long as this one')
         self.new = button('New run', 'file-o', new, 'Keep the settings, and take the next free folder')
         self.use = button('Use this model', 'expand', use, 'Select it for upscaling')
-        self.mlflow = OpenButton('MLflow', find_mlflow, "Open the pages of the run's MLflow store; they are served to browsers on the kernel's machine", on_error)
+        self.mlflow = OpenButton('MLflow', find_mlflow,
+                                 "Open the pages of the run's MLflow store; they are served to browsers on the kernel's machine", on_error)
         first = self.start, self.queue, self.stop, self.resume, self.longer, self.new, self.use, self.mlflow
         self.box = W.HBox(first).add_class('tsr-actions')
         self.update('new')
