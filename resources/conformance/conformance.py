@@ -1,4 +1,4 @@
-"""Conformance: `python resources/conformance/conformance.py [--only WORDS] [--out resources/results]`
+"""Conformance: `python resources/conformance/conformance.py [--only WORDS] [--out resources/results [--resume]]`
 
 Each case is a file made by an FFmpeg that is independent of ours, the program of imageio-ffmpeg. It is upscaled (bicubic, since the network is not
 what is asked), and the independent FFmpeg says what it sees in source and result. The same file goes through a plain OpenCV loop and a plain imageio loop.
@@ -160,40 +160,44 @@ def run(case, folder, upscaler, others=True):
     ways = dict(found=lambda src, dst: upscaler.video(src, dst, progress=False, preset='ultrafast'))
     if others: ways |= {'plain OpenCV loop': opencv_loop, 'plain imageio loop': imageio_loop}
     ends = {name: attempt(job, case, src, source, folder/f'{name.split()[-1]}.{case.to if name == "found" else "mp4"}') for name, job in ways.items()}
-    return dict(case=case.name, expected=described(case, source), **ends)
+    return dict(case=case.name, expected=described(case, source), **ends, commit=git_commit())
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--only', default='', help='regular expression of the names of the cases to run')
     parser.add_argument('--ours', action='store_true', help='leave out the two plain loops')
     parser.add_argument('--out', default='', help='folder for conformance.csv and conformance.json; none: they are not written')
+    parser.add_argument('--resume', action='store_true', help='keep the rows of that table, and run only the cases that it lacks')
     args = parser.parse_args(arguments)
     rows, upscaler = [], Upscaler('bicubic', 'cpu')
+    if args.resume: rows = pd.read_csv(Path(args.out)/'conformance.csv').to_dict('records')
+    done = {row['case'] for row in rows}
     with tempfile.TemporaryDirectory(prefix='tsr-conformance-') as name:
-        for row in table_rows(Path(name), upscaler, args.only, not args.ours):
+        for row in table_rows(Path(name), upscaler, args.only, not args.ours, done):
             rows.append(row)
             print(f'{row["case"]}: {row["found"]}', flush=True)
             if args.out: keep(rows, args.out)
     table = pd.DataFrame(rows)
     bad = table[table.found != 'as expected']
     print(f'{len(table) - len(bad)} of {len(table)} cases as expected')
-    for name in table.columns[3:]: print(f'{name}: {(table[name] == "as expected").sum()} of {table[name].notna().sum()}')
+    for name in table.columns[3:].drop('commit'): print(f'{name}: {(table[name] == "as expected").sum()} of {table[name].notna().sum()}')
     if len(bad): sys.exit(bad[['case', 'expected', 'found']].to_string(index=False))
 
-def table_rows(folder, upscaler, only, others): # iterator of dicts
-    "The rows of the cases whose names match."
+def table_rows(folder, upscaler, only, others, done=()): # iterator of dicts
+    "The rows of the cases whose names match, but not of those that are done."
     for case in [*all_cases(), *damaged_cases(folder)]:
-        if re.search(only, case.name): yield run(case, folder, upscaler, others)
+        if re.search(only, case.name) and case.name not in done: yield run(case, folder, upscaler, others)
     for file, words in refused_cases(folder).items() if re.search(only, 'refused') else ():
+        if f'refused: {file}' in done: continue
         try: found = str(upscaler.video(folder/file, folder/'out.mp4', progress=False))
         except TSRError as e: found = str(e).replace(f'{folder}/', '')
-        yield dict(case=f'refused: {file}', expected=words, found='as expected' if words in found and '\n' not in found else found)
+        yield dict(case=f'refused: {file}', expected=words, found='as expected' if words in found and '\n' not in found else found, commit=git_commit())
 
 def keep(rows, out):
     "Write the table, after each case: a long run that is stopped has what it got."
-    write_table(Path(out)/'conformance.csv', rows, list(rows[0]))
+    write_table(Path(out)/'conformance.csv', rows)
     good = sum(row['found'] == 'as expected' for row in rows)
     command = 'python resources/conformance/conformance.py --out resources/results'
-    write_json(Path(out)/'conformance.json', dict(command=command, commit=git_commit(), cases=len(rows), as_expected=good))
+    write_json(Path(out)/'conformance.json', dict(command=command, commits=sorted({row['commit'] for row in rows}), cases=len(rows), as_expected=good))
 
 if __name__ == '__main__': main()
