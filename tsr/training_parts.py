@@ -384,13 +384,14 @@ def time_step(
 class StepTimer:
     "Times a training step in the background."
     fields = 'model', 'model_args', 'frames_back', 'frames_forward', 'scale', 'low_res', 'high_res', 'patch', 'batch_size', 'device'
+    known: dict = {} # seconds by setting, for all panels of this process; None: cannot be measured
 
     def __init__(self,
         on_timed=lambda: None, # called in the background when another time is known
         wait=.8 # seconds without a change before it begins
     ):
         self.on_timed, self.wait_before = on_timed, wait
-        self._known, self._wanted, self._thread = {}, None, None
+        self._wanted = self._thread = None
 
     def ask(self,
         config # `TrainConfig` that was found good
@@ -398,7 +399,7 @@ class StepTimer:
         "The time of a step; if it is not known, it is measured soon."
         if not config.patch: return None # whole frames: too much for a trial
         key = str([getattr(config, name) for name in self.fields])
-        if key in self._known: return self._known[key]
+        if key in self.known: return self.known[key]
         self._wanted = time.monotonic() + self.wait_before, key, config
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._run, daemon=True, name='tsr-time')
@@ -410,11 +411,11 @@ class StepTimer:
         if self._thread: self._thread.join(timeout)
 
     def _run(self):
-        while self._wanted and self._wanted[1] not in self._known:
+        while self._wanted and self._wanted[1] not in self.known:
             due, key, config = self._wanted
             if (left := due - time.monotonic()) > 0: time.sleep(min(left, .2)); continue
-            try: self._known[key] = time_step(config)
-            except Exception: self._known[key] = None # Start says what is wrong
+            try: self.known[key] = time_step(config)
+            except Exception: self.known[key] = None # Start says what is wrong
             self.on_timed()
 
 # %% ../nbs/29a_training_parts.ipynb #d2790b02

@@ -426,7 +426,7 @@ function describe(root) {
     b.title) })
   root.querySelectorAll('.tsr-bar').forEach(bar => {
     const inner = bar.querySelector('.progress-bar'), track = bar.querySelector('.progress'),
-      label = bar.querySelector('label')
+      label = bar.querySelector('.widget-html-content label')
     if (!inner || !track) return
     set(track, 'role', 'progressbar'); set(track, 'aria-label', label ? label.textContent : 'Progress')
     set(track, 'aria-valuemin', '0'); set(track, 'aria-valuemax', '100');

@@ -288,8 +288,8 @@ def main():
         return print(f'skipped: {needed}')
     from playwright.sync_api import expect, sync_playwright
     expect.set_options(timeout=TIMEOUT)
-    with tempfile.TemporaryDirectory() as work, sync_playwright() as p, p.chromium.launch(executable_path=browser, args=['--no-sandbox']) as chromium:
-        work = Path(work)
+    with tempfile.TemporaryDirectory() as work, tempfile.TemporaryDirectory() as cache, sync_playwright() as p, p.chromium.launch(executable_path=browser, args=['--no-sandbox']) as chromium:
+        work, os.environ['TSR_CACHE'] = Path(work), cache # uploads are not left in the cache of the user
         films(work)
         try: (on_lab if args.lab else on_page)(chromium, work, folder, expect)
         finally: end_runs(work)
