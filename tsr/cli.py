@@ -51,7 +51,7 @@ from .shards import is_shards, write_shards
 from .streams import AUDIO
 from .training import MultiTrainer, TrainConfig, git_commit
 from .upscaling import run_job
-from .video import CONTAINERS, pick_suffix, probe, write_frames
+from .video import CONTAINERS, output_exists, pick_suffix, probe, write_frames
 
 # %% ../nbs/30_cli.ipynb #6fe6595f
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -289,7 +289,7 @@ def upscale(
     part: Annotated[str | None, typer.Option('--shard', metavar='I/N', show_default=False,
         help='Only one of N shares of the videos, for job arrays.')] = None,
     dask: Annotated[str | None, typer.Option(metavar='ADDRESS', show_default=False,
-        help='Dask scheduler whose workers take the videos, as tcp://host:8786.')] = None,
+        help='Dask scheduler whose workers take the videos, and the segments of long ones, as tcp://host:8786.')] = None,
     mlflow: _Store = 'off',
     device: _Device = 'auto',
     precision: _Precision = 'auto',
@@ -342,7 +342,7 @@ class _Batch:
 def _may_write(dst, existing, resume): # bool
     "Whether a result is wanted. Raises `TSRError` where it exists, whole or in part, and nobody said what to do, or its folder cannot be made."
     left = finished_frames(dst)
-    if dst.exists() and existing is not _Existing.overwrite and not (resume and left):
+    if output_exists(dst) and existing is not _Existing.overwrite and not (resume and left):
         if existing is _Existing.skip or resume: return bool(typer.echo(f'{dst}: exists, skipped'))
         raise TSRError(f'{dst}: exists; name another file with -o, or give --existing overwrite or --existing skip')
     if left and not resume:

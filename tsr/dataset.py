@@ -23,6 +23,7 @@ import re
 import shutil
 import sys
 import textwrap
+import threading
 import time
 import warnings
 import zlib
@@ -94,18 +95,23 @@ class VideoSource:
     def _listed(self): return set(self.times.tolist()) # seconds
 
 # %% ../nbs/24_dataset.ipynb #24c0de02
+_PARSING = threading.Lock() # in Python 3.11, threads that parse at the same time failed with a SystemError now and then
+
 def _hash_code(
     sources # iterable of texts of Python code
 ): # 16 hexadecimal digits
     "Hash of what code does, without its comments, docstrings and layout."
     digest = hashlib.sha256()
+    with _PARSING: _add_code(digest, sources)
+    return digest.hexdigest()[:16]
+
+def _add_code(digest, sources):
     for source in sources:
         tree = ast.parse(textwrap.dedent(source))
         for node in ast.walk(tree):
             body = getattr(node, 'body', None)
             if isinstance(body, list) and isinstance(body[0] if body else None, ast.Expr) and isinstance(body[0].value, ast.Constant): del body[0]
         digest.update(ast.dump(tree).encode())
-    return digest.hexdigest()[:16]
 
 @lru_cache
 def _cache_version(*functions): # text

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['PRECISIONS', 'MALLOPT', 'DEINTERLACE', 'HDR', 'ToomCookConv', 'FusedTSRCNN', 'has_native_bfloat16',
            'supports_bfloat16', 'FusedTSRNet', 'optimize_for_inference', 'pick_device', 'tee_into', 'side_by_side',
-           'tiles', 'thread_pool', 'tune_malloc', 'as_frame', 'shrunk_size', 'shrunk', 'ModelRunner', 'Upscaler']
+           'tiles', 'thread_pool', 'tune_malloc', 'as_frame', 'shrunk_size', 'shrunk', 'ModelRunner', 'Upscaler',
+           'VideoPlan']
 
 # %% ../nbs/25_inference.ipynb #71683146
 import copy
@@ -20,12 +21,14 @@ import threading
 import time
 import warnings
 from collections import deque
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from inspect import signature
 from itertools import chain, islice, pairwise, product
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import cv2
@@ -45,7 +48,7 @@ from .pictures import is_sequence
 from .pixels import Pixels
 from .resample import resize, to_bytes, to_float, to_uint16
 from .segments import SEGMENT_FRAMES, Segments, can_segment, check_source, join_segments, source_state, write_segments
-from .video import Frame, find_interlacing, join_videos, probe, read_frames, write_frames
+from .video import Frame, check_output, find_interlacing, join_videos, probe, read_frames, write_frames
 
 # %% ../nbs/25_inference.ipynb #c0a70020
 class _Optimized(SRModel):
@@ -618,30 +621,38 @@ class Upscaler:
         "Upscale a file; timing, sound and subtitles are kept."
         if start < 0 or duration is not None and duration <= 0:
             raise TSRError(f'{src}: start={start}, duration={duration}: give seconds, from 0 on and above 0')
-        info = probe(src, fps=fps)
+        begun = time.perf_counter()
+        plan = self.plan_video(src, dst, scale, size, compare, start, duration, shrink, strict, hdr, deinterlace, fps, **options)
+        with tqdm(total=plan.frames, unit='frame', desc=Path(src).name, disable=not progress) as bar:
+            watch, made = partial(_counted, bar=bar), None
+            if resume and plan.segment_frames: count, made = _in_segments(plan, watch, bar)
+            else:
+                with closing(prefetch(plan.upscale(_unchanged(src, plan.read, **plan.part)))) as ready:
+                    count = write_frames(plan.dst, watch(ready), source=plan.source, **plan.part, **plan.options)
+        seconds = time.perf_counter() - begun
+        return dict(frames=count, seconds=seconds, fps=(count if made is None else made) / seconds, width=plan.size[0], height=plan.size[1])
+
+    def plan_video(self,
+        src, dst, scale=None, size=None, compare=False, start=0, duration=None, # as in `video`, from here on
+        shrink=None, strict=False, hdr='keep', deinterlace='auto', fps=None, **options
+    ): # `VideoPlan`
+        "Look at a video and decide how it is upscaled; nothing is written."
+        info, dst = probe(src, fps=fps), check_output(dst, src)
         reading, pixels = _source(src, info, hdr, deinterlace, fps)
         rate = info.fps * (1 + reading.get('field_rate', False))
         options = dict(pixels=pixels) | ({} if rate == info.fps else dict(fps=rate)) | options
-        pictures, source = is_sequence(src) or is_sequence(dst), src
-        if pictures: source = _without_streams(src, dst, info)
+        pictures = is_sequence(src) or is_sequence(dst)
         lr_size = shrunk_size(info.width, info.height, shrink)
         size = self.out_size(*lr_size, scale, size)
         length = info.duration - start if duration is None else min(duration, info.duration - start)
-        begun, upscale = time.perf_counter(), partial(self._video_frames, size=size, shrink=shrink, compare=compare)
-        part, read = dict(start=start, duration=duration), partial(read_frames, **reading, strict=strict)
-        with tqdm(total=round(length * rate), unit='frame', desc=Path(src).name, disable=not progress) as bar:
-            watch, made = partial(_counted, bar=bar), None
-            if resume and can_segment(dst) and not pictures and length * info.fps > 1.5 * self.segment_frames:
-                settings = dict(size=list(size), shrink=shrink, compare=compare, model=_fingerprint(self.model), precision=self.precision, reading=reading)
-                passes = self._passes(*lr_size, size)
-                context = passes * self.model.frames_back, passes * self.model.frames_forward
-                segments = partial(Segments, dst, src, **part, frames=self.segment_frames, read=read, **settings)
-                count, made = _in_segments(segments, upscale, context, watch, bar, options)
-            else:
-                with closing(prefetch(upscale(_unchanged(src, read, **part)))) as ready:
-                    count = write_frames(dst, watch(ready), source=source, **part, **options)
-        seconds = time.perf_counter() - begun
-        return dict(frames=count, seconds=seconds, fps=(count if made is None else made) / seconds, width=size[0], height=size[1])
+        passes, long = self._passes(*lr_size, size), length * info.fps > 1.5 * self.segment_frames
+        plan = VideoPlan(src, dst, _without_streams(src, dst, info) if pictures else src, size, round(length * rate),
+            dict(start=start, duration=duration), partial(read_frames, **reading, strict=strict),
+            partial(self._video_frames, size=size, shrink=shrink, compare=compare),
+            (passes * self.model.frames_back, passes * self.model.frames_forward), options)
+        if not long or pictures or not can_segment(dst): return plan
+        settings = dict(size=list(size), shrink=shrink, compare=compare, model=_fingerprint(self.model), precision=self.precision, reading=reading)
+        return plan._replace(segment_frames=self.segment_frames, settings=settings)
 
     def _video_frames(self, frames, size, shrink, compare): # iterators of `Frame`
         times, lr = deque(), deque()
@@ -725,14 +736,46 @@ def _fingerprint(model): # str
         digest.update(name.encode() + tensor.detach().cpu().reshape(-1).contiguous().view(torch.uint8).numpy().tobytes())
     return f'{type(model).__name__} {digest.hexdigest()[:12]}'
 
-def _in_segments(make, upscale, context, watch, bar, options):
+class VideoPlan(NamedTuple):
+    "How a video is upscaled."
+    src: str|Path
+    dst: Path
+    source: str|Path|None # file whose sound and other streams are copied
+    size: tuple # (width, height) of the result
+    frames: int # about how many
+    part: dict # start, duration: seconds
+    read: Callable # (path, start, duration) -> iterator of `Frame`
+    upscale: Callable # iterator of `Frame` -> iterator of `Frame`
+    context: tuple # frames before and after one that its result depends on
+    options: dict # of `write_frames`
+    segment_frames: int = 0 # in a segment, which survives an interruption; 0: it is too short, or cannot be joined
+    settings: Mapping = MappingProxyType({}) # what decides what a segment looks like
+
+    def segments(self): # `Segments`
+        "Where the segments are kept, to be entered by one process and attached to by others."
+        own, _ = self._split_options()
+        return Segments(self.dst, self.src, **self.part, frames=self.segment_frames, read=self.read, **self.settings, **own)
+
+    def write(self, segments, run, watch=lambda frames: frames):
+        "Make a list of consecutive segments."
+        own, _ = self._split_options()
+        write_segments(segments, run, self.upscale, *self.context, watch, **own)
+
+    def join(self, segments): # number of frames
+        "Make the result of finished segments."
+        _, joining = self._split_options()
+        return join_segments(segments, **joining)
+
+    def _split_options(self): # options of a segment, and of the result
+        joining = signature(join_videos).parameters
+        return tuple({k: v for k, v in self.options.items() if (k in joining) == wanted} for wanted in (False, True))
+
+def _in_segments(plan, watch, bar):
     "Write a video in segments; returns the number of its frames, and of those that were made now."
-    joining = {k: v for k, v in options.items() if k in signature(join_videos).parameters} # not of a segment, but of the result
-    options = {k: v for k, v in options.items() if k not in joining}
-    with make(**options) as segments:
+    with plan.segments() as segments:
         bar.n = bar.initial = before = sum(note['frames'] for note in segments.finished().values()) # not of the speed
-        for run in segments.missing(): write_segments(segments, run, upscale, *context, watch, **options)
-        count = join_segments(segments, **joining)
+        for run in segments.missing(): plan.write(segments, run, watch)
+        count = plan.join(segments)
     return count, count - before
 
 def _counted(items, bar):

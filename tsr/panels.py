@@ -10,7 +10,7 @@ import html
 import os
 from pathlib import Path
 
-from .core import TSRError
+from .core import TSRError, first_line
 from .jobs import ACTIVE, find_jobs
 from tsr.training_parts import (
     ENDED,
@@ -23,6 +23,7 @@ from tsr.training_parts import (
     folder_problem,
     following_folder,
     list_trainings,
+    mlflow_address,
     next_run_folder,
     python_code,
     run_summary,
@@ -64,7 +65,8 @@ class TrainingPanel:
         self.checker = TrainingChecker(self._checked)
         self.form = TrainingForm(list_models(runs=runs), self.check, self.status)
         self.job = TrainingJob(self.view.clear, self._show)
-        self.buttons = TrainingButtons(self.start, self.queue, self.stop, self.resume, self.train_longer, self.new_run, self.use_model)
+        self.buttons = TrainingButtons(self.start, self.queue, self.stop, self.resume, self.train_longer, self.new_run, self.use_model,
+                                       lambda: mlflow_address(self.run), lambda e: self.status.set_status(first_line(e), 'error'))
         code = disclosure('Show Python code', self.code)
         videos = [videos] if isinstance(videos, (str, os.PathLike)) else videos
         self.form.set(config, videos=videos, mlflow=mlflow, out=out or next_run_folder(f'{runs}/panel'))
@@ -192,7 +194,7 @@ class TrainingPanel:
 
     def _update_buttons(self):
         has = lambda name: self.run is not None and (self.run/name).exists()
-        self.buttons.update(self.phase, self._is_shown, has('best.safetensors'), has('state.safetensors'))
+        self.buttons.update(self.phase, self._is_shown, has('best.safetensors'), has('state.safetensors'), has('mlflow_run.txt'))
 
     def _show(self, status):
         "A status of the run."

@@ -197,6 +197,14 @@ class Segments:
         for file in self.folder.glob('[0-9]*'): file.unlink()
         _write_note(path, self.manifest)
 
+    def attach(self): # itself
+        "Write segments for another process, which has entered the same `Segments`. Raises `TSRError` if these are not the same."
+        try: saved = json.loads((self.folder/'manifest.json').read_text())
+        except (OSError, ValueError):
+            raise TSRError(f'{self.folder}: is not there; name a folder that all machines share') from None
+        self._compare(saved)
+        return self
+
     def _compare(self, saved):
         again = f'or remove {self.folder} to begin again'
         if saved.get('source') != self.manifest['source']:
@@ -220,6 +228,16 @@ class Segments:
         done = self.finished()
         runs = groupby(self.plan, lambda segment: segment.number in done)
         return [list(run) for complete, run in runs if not complete]
+
+    def discard_misfits(self): # how many
+        "Remove the segments that do not continue the one before, as where a damaged file gives other frames after a seek."
+        done, count = self.finished(), 0
+        for number, note in done.items():
+            before = done.get(number - 1, {}).get('last')
+            if before and note.get('before') not in (None, before):
+                self._path(number).with_suffix('.json').unlink()
+                count += 1
+        return count
 
     def _path(self, number): return self.folder/f'{number:05}{self.dst.suffix.lower()}'
 
@@ -246,7 +264,7 @@ def _keep(segments, number, frames, ends, options):
     count = write_frames(path, chain([first], frames), source=segments.src, start=time, others=False, **options)
     check_source(segments.src, segments.state)
     _to_disk(path)
-    facts = dict(file=path.name, frames=count, time=str(time), bytes=os.path.getsize(path), last=ends[number])
+    facts = dict(file=path.name, frames=count, time=str(time), bytes=os.path.getsize(path), last=ends[number], before=ends.get(number - 1))
     _write_note(path.with_suffix('.json'), facts)
 
 def write_segments(

@@ -5,13 +5,16 @@
 # %% auto #0
 __all__ = ['store_uri', 'connect', 'to_params', 'from_params', 'memory_usage', 'environment_tags', 'SystemMonitor', 'curves',
            'SendQueue', 'Run', 'FrameModel', 'save_mlflow_model', 'log_model', 'MLflow', 'runs', 'callbacks_for',
-           'log_result']
+           'log_result', 'StoreServer']
 
 # %% ../nbs/27_tracking.ipynb #048b0514
 import json
 import os
 import platform
 import re
+import socket
+import subprocess
+import sys
 import tempfile
 import time
 import warnings
@@ -27,6 +30,7 @@ from numbers import Real
 from pathlib import Path
 from shutil import copyfile
 from typing import get_args
+from urllib.request import urlopen
 
 import numpy as np
 import pandas as pd
@@ -502,3 +506,50 @@ def log_result(
         return run.id
     except TSRError: raise
     except Exception as e: warnings.warn(f'MLflow at {store}: {_root_cause(e)}: the {kind} is not logged', stacklevel=2)
+
+# %% ../nbs/27_tracking.ipynb #0a0b6708
+_SERVE = """import subprocess, sys, threading
+import psutil
+server = psutil.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+def end():
+    sys.stdin.read() # ends with the process that asked for the server, however that one ends
+    for process in (*server.children(recursive=True), server): process.terminate()
+threading.Thread(target=end, daemon=True).start()
+sys.exit(server.wait())"""
+
+class StoreServer:
+    "MLflow's pages for a store, on a free port of this machine, until they are closed or this process ends."
+    def __init__(self,
+        uri, # as `store_uri` gives it; a server has its pages already
+        patience=60. # seconds that it may take to start
+    ):
+        self.address, self.process = uri.rstrip('/'), None
+        if uri.startswith('http'): return
+        with socket.create_server(('127.0.0.1', 0)) as free: port = free.getsockname()[1]
+        self.address = f'http://127.0.0.1:{port}'
+        serve = [sys.executable, '-m', 'mlflow', 'ui', '--backend-store-uri', uri, '--host', '127.0.0.1', f'--port={port}', '--workers=1']
+        folder = file.parent if (file := _database(uri)) else None
+        self.process = subprocess.Popen([sys.executable, '-c', _SERVE, *serve], cwd=folder, stdin=subprocess.PIPE,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try: self._wait(uri, time.monotonic() + patience)
+        except BaseException: self.close(); raise
+
+    def _wait(self, uri, give_up):
+        while True:
+            try: return urlopen(f'{self.address}/health').close()
+            except OSError: pass
+            if not self.running or time.monotonic() > give_up: raise TSRError(f'{uri}: mlflow ui does not start')
+            time.sleep(.2)
+
+    @property
+    def running(self): # bool
+        return self.process is None or self.process.poll() is None
+
+    def close(self):
+        "End the server."
+        if not self.process: return
+        self.process.stdin.close()
+        self.process.wait()
+
+    def __enter__(self): return self
+    def __exit__(self, *args): self.close()

@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['RUNNING', 'ENDED', 'train_command', 'python_code', 'launch_training', 'failure_reason', 'current_status',
            'TrainingJob', 'next_run_folder', 'following_folder', 'folder_problem', 'TrainingForm', 'config_problem',
-           'estimate', 'TrainingChecker', 'run_summary', 'RunProgress', 'compare_with_bicubic', 'result_remarks',
-           'RunView', 'list_trainings', 'TrainingButtons']
+           'estimate', 'time_step', 'StepTimer', 'TrainingChecker', 'run_summary', 'RunProgress',
+           'compare_with_bicubic', 'mlflow_store', 'mlflow_address', 'result_remarks', 'RunView', 'list_trainings',
+           'TrainingButtons']
 
 # %% ../nbs/29a_training_parts.ipynb #d8ded7b3
 import json
@@ -23,10 +24,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from .core import TSRError, first_line, write_json
 from .dataset import FrameSizes, probe_all
+from .inference import pick_device
 from .jobs import ACTIVE, Follower, claim, is_alive, jobs_ahead, launch, read_status
 from .model import MODELS, bundled_models, load_model
 from .runs import run_status, watch
@@ -36,6 +39,7 @@ from tsr.widgets import (
     ConfigForm,
     DrawThrottle,
     Field,
+    OpenButton,
     Part,
     ProgressBar,
     RateMeter,
@@ -45,6 +49,7 @@ from tsr.widgets import (
     button,
     card,
     disclosure,
+    duration_text,
     grid,
     note,
     table_html,
@@ -339,7 +344,8 @@ def _model_problem(config): # str
 
 def estimate(
     sources, sizes, # as in `config_problem`
-    config=None # `TrainConfig`: how long it would be; None: not said
+    config=None, # `TrainConfig`: how long it would be; None: not said
+    step=None # seconds that a step takes here; None: not known
 ): # str, as '1 video, 24 frames of 512×288, 256×144 to 512×288'
     "What would be trained on."
     shown = sorted({f'{s.width}×{s.height}' for s in sources})
@@ -349,20 +355,75 @@ def estimate(
     else: scale = f'{lr[0]}×{lr[1]} to {hr[0]}×{hr[1]}'
     plural = 's' * (len(sources) > 1)
     text = f'{len(sources)} video{plural}, {frames:,} frames of {", ".join(shown[:3])}{others}, {scale}'
-    return text + (_length(frames, sources, sizes, config) if config else '')
+    return text + (_length(frames, sources, sizes, config, step) if config else '')
 
-def _length(frames, sources, sizes, config): # as '; about 120 steps, 30 MB of decoded frames'
+def _length(frames, sources, sizes, config, step): # as '; about 120 steps, 24 s without loading and validation, up to 30 MB of ...'
     steps = config.steps or config.epochs * math.ceil(frames * (1 - config.validation) * config.patches_per_window / config.batch_size)
     pixels = sum(len(s.times) * (math.prod(size.lr) + math.prod(size.hr)) for s, size in zip(sources, sizes))
     stored = min(3 * pixels / 1e6, 1000 * config.cache_gb) # decoded frames, a byte for each value
     length = f'{config.minutes:g} minutes' if config.minutes else f'about {steps:,} steps'
+    if step and config.minutes: length += f', at most {60 * config.minutes / step:,.0f} steps'
+    elif step: length += f', {duration_text(steps * step)} without loading and validation'
     return f'; {length}, up to {stored:,.0f} MB of decoded frames on the disk'
+
+# %% ../nbs/29a_training_parts.ipynb #8e58839e
+def time_step(
+    config # `TrainConfig`
+): # seconds
+    "How long a training step takes on this machine, without preparing its batch."
+    device = pick_device(config.device)
+    model = build_model(config).to(device).train()
+    frames = model.frames_back + 1 + model.frames_forward
+    x = torch.full((config.batch_size, frames, 3, config.patch, config.patch), .5, device=device)
+    for _ in range(2): # the first one allocates
+        begun = time.monotonic()
+        model(x).mean().backward()
+        if device.type == 'cuda': torch.cuda.synchronize(device)
+    return time.monotonic() - begun
+
+class StepTimer:
+    "Times a training step in the background."
+    fields = 'model', 'model_args', 'frames_back', 'frames_forward', 'scale', 'low_res', 'high_res', 'patch', 'batch_size', 'device'
+    known: dict = {} # seconds by setting, for all panels of this process; None: cannot be measured
+
+    def __init__(self,
+        on_timed=lambda: None, # called in the background when another time is known
+        wait=.8 # seconds without a change before it begins
+    ):
+        self.on_timed, self.wait_before = on_timed, wait
+        self._wanted = self._thread = None
+
+    def ask(self,
+        config # `TrainConfig` that was found good
+    ): # seconds, or None as long as they are not known
+        "The time of a step; if it is not known, it is measured soon."
+        if not config.patch: return None # whole frames: too much for a trial
+        key = str([getattr(config, name) for name in self.fields])
+        if key in self.known: return self.known[key]
+        self._wanted = time.monotonic() + self.wait_before, key, config
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._run, daemon=True, name='tsr-time')
+            self._thread.start()
+        return None
+
+    def wait(self, timeout=60.):
+        "Wait until nothing is left to measure (for cells and tests)."
+        if self._thread: self._thread.join(timeout)
+
+    def _run(self):
+        while self._wanted and self._wanted[1] not in self.known:
+            due, key, config = self._wanted
+            if (left := due - time.monotonic()) > 0: time.sleep(min(left, .2)); continue
+            try: self.known[key] = time_step(config)
+            except Exception: self.known[key] = None # Start says what is wrong
+            self.on_timed()
 
 # %% ../nbs/29a_training_parts.ipynb #d2790b02
 class TrainingChecker(Part):
     "Says what Start would train on, or the first problem."
     def __init__(self, on_checked=lambda: None): # called after each check, also those in the background
         self.line, self.on_checked = StatusLine(), on_checked
+        self.timer = StepTimer(lambda: self.check(*self._asked))
         self.box, self.sources, self.left_out = self.line.box, [], ''
         self._asked, self._probed, self._failure, self._thread = ([], None, ''), None, None, None
 
@@ -395,13 +456,20 @@ class TrainingChecker(Part):
         "Wait for the probing (for cells and tests)."
         if self._thread: self._thread.join(timeout)
 
+    def wait_for_estimate(self,
+        timeout=60. # seconds
+    ):
+        "Wait until the time of a step is known as well (for cells and tests)."
+        self.wait(timeout)
+        self.timer.wait(timeout)
+
     def _describe(self, paths, config, folder_note): # text and kind
         if not paths: return 'Choose videos to train on: enter a path, select one found here, or upload a file.', ''
         if self._failure: raise self._failure
         if not self.sources: return 'Probing the videos ...', ''
         sizes = [FrameSizes.of(s, config.scale, config.low_res, config.high_res) for s in self.sources]
         if problem := config_problem(config, self.sources, sizes): raise TSRError(problem)
-        text = estimate(self.sources, sizes, config) + self.left_out
+        text = estimate(self.sources, sizes, config, self.timer.ask(config)) + self.left_out
         return (f'{text}. Run folder: {folder_note}', '') if folder_note else (text, 'good')
 
     def _probe_later(self, paths):
@@ -507,12 +575,31 @@ def compare_with_bicubic(
         rows[f'epoch {e.epoch:.0f} ({name})'] = [e.psnr, e.gain_psnr, e.ssim, e.gain_ssim]
     return pd.DataFrame(rows, ['PSNR (dB)', 'PSNR gain (dB)', 'SSIM', 'SSIM gain']).T
 
-def _mlflow_note(out): # str, '' if the run is not in MLflow
-    run, command = out/'mlflow_run.txt', out/'command.json'
-    if not run.exists(): return ''
+def mlflow_store(
+    out # run folder
+): # str
+    "The address of the MLflow store that a run is in."
     from tsr.tracking import store_uri  # only here: it takes a moment to load
+    command = Path(out)/'command.json'
     uri = json.loads(command.read_text())['mlflow'] if command.exists() else ''
-    uri = uri or store_uri(folder=out.parent)
+    named = os.environ.get('TSR_MLFLOW') or ''
+    return store_uri(uri or ('' if named.lower() == 'off' else named), Path(out).parent)
+
+_SERVERS: dict = {} # `StoreServer` of each store
+
+def mlflow_address(
+    out # run folder
+): # str
+    "The address of MLflow's pages for the store of a run; their server is started if it does not run yet."
+    from tsr.tracking import StoreServer
+    uri = mlflow_store(out)
+    if uri not in _SERVERS or not _SERVERS[uri].running: _SERVERS[uri] = StoreServer(uri)
+    return _SERVERS[uri].address
+
+def _mlflow_note(out): # str, '' if the run is not in MLflow
+    run = out/'mlflow_run.txt'
+    if not run.exists(): return ''
+    uri = mlflow_store(out)
     return f'MLflow run {run.read_text()} in {uri}. To open it: mlflow ui --backend-store-uri {uri}'
 
 # %% ../nbs/29a_training_parts.ipynb #ac2b8119
@@ -592,7 +679,9 @@ def list_trainings(
 class TrainingButtons(Part):
     "Start, Add to queue, Stop, Resume; and what can follow a run."
     def __init__(self,
-        start, queue, stop, resume, longer, new, use # functions without arguments
+        start, queue, stop, resume, longer, new, use, # functions without arguments
+        find_mlflow=lambda: '', # function: the address of MLflow's pages
+        on_error=lambda error: None # called with what it raised
     ):
         self.start = button('Start', 'play', start, 'Train in a process of its own', 'primary')
         self.queue = button('Add to queue', 'clock-o', queue, 'Train when the jobs before it have ended')
@@ -601,7 +690,9 @@ class TrainingButtons(Part):
         self.longer = button('Train longer', 'plus', longer, 'Go on from this model, in a new run as long as this one')
         self.new = button('New run', 'file-o', new, 'Keep the settings, and take the next free folder')
         self.use = button('Use this model', 'expand', use, 'Select it for upscaling')
-        first = self.start, self.queue, self.stop, self.resume, self.longer, self.new, self.use
+        self.mlflow = OpenButton('MLflow', find_mlflow,
+                                 "Open the pages of the run's MLflow store; they are served to browsers on the kernel's machine", on_error)
+        first = self.start, self.queue, self.stop, self.resume, self.longer, self.new, self.use, self.mlflow
         self.box = W.HBox(first).add_class('tsr-actions')
         self.update('new')
 
@@ -609,7 +700,8 @@ class TrainingButtons(Part):
         phase, # of the run that is shown, or 'new'
         shown=True, # the form is about that run
         usable=False, # it has a best model
-        saved=False # it has a state to resume from
+        saved=False, # it has a state to resume from
+        logged=False # it is in an MLflow store
     ):
         "Enable the buttons that make sense."
         running = phase in RUNNING
@@ -617,5 +709,6 @@ class TrainingButtons(Part):
         self.stop.disabled = not running
         self.resume.disabled = not (saved and shown and phase in ('stopped', 'died', 'failed'))
         over = phase not in ('new', 'gone') and not running
-        for b, show in ((self.longer, over and usable), (self.new, over), (self.use, usable)):
+        shows = (self.longer, over and usable), (self.new, over), (self.use, usable), (self.mlflow, logged)
+        for b, show in shows:
             b.layout.display = '' if show else 'none'

@@ -28,7 +28,7 @@ from .inference import Upscaler, optimize_for_inference, pick_device, shrunk, sh
 from .jobs import ACTIVE, Follower, claim, find_jobs, jobs_ahead, launch, next_folder
 from .model import Interpolation, load_model
 from .resample import to_bytes
-from .video import frame_times, probe, read_frames, write_frames
+from .video import frame_times, output_exists, probe, read_frames, write_frames
 
 # %% ../nbs/28a_upscaling.ipynb #28a00007
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ def _upscale(
     s # `UpscaleSettings`
 ): # dict of `Upscaler.video`
     "Write the upscaled video."
-    if s.target.exists() and not s.overwrite:
+    if output_exists(s.target) and not s.overwrite:
         raise TSRError(f'{s.target}: exists already; choose another name, or tick "Overwrite existing file"')
     upscaler = _WatchedUpscaler(reporter.frame_ready, s.model)
     encoding = dict(crf=s.crf, preset=s.preset, lossless=s.lossless, encoder='tsr upscale')

@@ -45,6 +45,7 @@ from tsr.widgets import (
     card,
     compare,
     disclosure,
+    duration_text,
     file_url,
     grid,
     line_series,
@@ -358,10 +359,8 @@ class FramePreview(Part):
         except Exception as e: self.line.set_status(f'No preview: {first_line(e)}')
 
 def _estimate_text(tried): # str
-    minutes, seconds = divmod(round(tried.seconds), 60)
-    time = f'{minutes // 60} h {minutes % 60} min' if minutes >= 60 else f'{minutes} min {seconds} s' if minutes else f'{seconds} s'
     width, height = tried.size
-    return (f'Estimated from a few frames: {width}×{height}, {tried.frames:,} frames, about {time} on {tried.device}, '
+    return (f'Estimated from a few frames: {width}×{height}, {tried.frames:,} frames, about {duration_text(tried.seconds)} on {tried.device}, '
             f'about {tried.megabytes:.{0 if tried.megabytes >= 10 else 1}f} MB')
 
 # %% ../nbs/29b_upscaling_parts.ipynb #5f26bcb2

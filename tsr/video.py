@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CONTAINERS', 'Frame', 'read_frames', 'find_interlacing', 'VideoInfo', 'probe', 'frame_times', 'pick_suffix',
-           'check_output', 'write_frames', 'join_videos']
+           'output_exists', 'check_output', 'write_frames', 'join_videos']
 
 # %% ../nbs/21_video.ipynb #0526ac5a
 import heapq
@@ -25,13 +25,13 @@ from av.stream import Disposition
 
 from .codecs import PRESETS, Encoding, add_video, check_codec, encode, pick_codec
 from .core import TSRError, atomic_write, first_line, remove_leftovers
-from .pictures import check_sequence, is_animated_webp, is_sequence, open_sequence, open_webp, sequence_output
+from .pictures import check_sequence, has_pictures, is_animated_webp, is_sequence, open_sequence, open_webp, sequence_output
 from .pixels import INTERLACED_HEIGHTS, MATRICES, Pixels, ToArray, ToneMap, colour_of, geometry, scan_order
 from .pixels import deinterlace as whole_frames
 from .streams import AUDIO, Span, add_streams, chapters, copied_tags, left_by, muxer_options
 from .streams import ratio as _ratio
 from .streams import utf8 as _utf8
-from .timeline import Damage, Demuxer, Repair, check_end, plausible_rate
+from .timeline import Damage, Demuxer, Repair, check_end, head_is_lost, plausible_rate
 
 # %% ../nbs/21_video.ipynb #784cd9af
 # PyAV before 19 refuses tags that are not UTF-8 unless told otherwise; since 19 it accepts them, without this argument.
@@ -99,12 +99,19 @@ def _rate(stream, times=()):
     "Frames per second by what a stream declares, or by the times (seconds) of its first frames where that cannot be."
     return plausible_rate([_ratio(r) for r in (stream.average_rate, stream.guessed_rate)], times)
 
+def _promised_start(container, stream):
+    "Seconds on the file's clock at which the video begins; 0 for a Matroska file that has lost what was there."
+    start, tick = stream.start_time or 0, _ratio(stream.time_base)
+    late = (container.start_time or 0) > av.time_base // 10 # all streams
+    if 'matroska' not in container.format.name or not late: return start * tick
+    return Fraction(0) if head_is_lost(container.name) else start * tick
+
 def _origin(container, video):
     "The time on the file's clock that counts as 0: its 0, or the first picture or sound where the clock starts elsewhere."
     def start(stream): return (stream.start_time or 0) * _ratio(stream.time_base)
     sound = [max(start(s), Fraction(0)) for s in container.streams.audio if s.start_time is not None]
     count, timed = _untimed(container, video)
-    first = min([timed - count / _rate(video) if count else start(video), *sound])
+    first = min([timed - count / _rate(video) if count else _promised_start(container, video), *sound])
     return Fraction(0) if 0 <= first < 1 and container.format.name not in ('mpeg', 'mpegts') else first
 
 def _seconds(x):
@@ -116,12 +123,13 @@ def _decode(container, stream, origin, damage):
     "Pairs (decoded frame, time), in the order in which they are shown; what is missing is repeated and noted in `damage`."
     damage.clear()
     decode = _decoder(stream)
-    tick, rate, packets, repair = _ratio(stream.time_base), _rate(stream), Demuxer(container, stream), Repair(damage, 1 / _rate(stream))
+    tick, rate, packets = _ratio(stream.time_base), _rate(stream), Demuxer(container, stream)
+    repair = Repair(damage, 1 / rate, each=stream.codec_context.name in ('h264', 'hevc') and (packets.indexed or packets.positions))
     count, timed = _untimed(container, stream)
     time, decoded = timed - (count + 1) / rate - origin if count else -1 / rate, None # that of the frame before
     for packet in packets:
         at = None if packet.pts is None else packet.pts * tick - origin
-        if packet.is_corrupt or packets.skipped: repair.suspect_from(at)
+        if packet.is_corrupt or packets.skipped or not packet.size and packets.is_cut(): repair.suspect_from(at)
         if packet.is_corrupt and packets.indexed: continue  # the packet in which a file was cut
         if packet.size: decoded = packet.dts
         if packet.size and at is not None and not packet.is_discard: repair.expect(at, packet.is_keyframe)
@@ -163,6 +171,8 @@ def _decode_from(container, stream, origin, path, start, damage):
     frames = _decode(container, stream, origin, damage)
     if (first := next(frames, None)) is None:
         raise TSRError(f'{path}: no frame can be decoded; see whether it plays, or copy it again')
+    begin, rate = _promised_start(container, stream), _rate(stream)
+    for i in range(round((head + origin - begin) * rate) if head < math.inf else 0): damage.note('head', begin - origin + i / rate)
     yield from chain([first], frames)
 
 # %% ../nbs/21_video.ipynb #b35d81d2
@@ -328,6 +338,13 @@ def pick_suffix(
     warnings.warn(f'{path}: the result is .mkv, since a {own} file cannot hold {", ".join(left)} as it is')
     return '.mkv'
 
+def output_exists(
+    dst, # a file to write, or the pattern of numbered pictures
+):       # bool
+    "Whether a result of this name is there."
+    dst = Path(dst)
+    return dst.exists() or (is_sequence(dst) and has_pictures(dst))
+
 def check_output(
     dst,    # the file to write
     source, # the video that it is made from, or None
@@ -335,7 +352,7 @@ def check_output(
     "The path to write; raises `TSRError` if it cannot be written."
     dst = Path(dst)
     if dst.suffix.lower() == '.png':
-        check_sequence(dst)
+        check_sequence(dst, source)
         return dst
     if dst.suffix.lower() not in CONTAINERS:
         raise TSRError(f'{dst}: cannot write {dst.suffix or "without a suffix"}; name it {", ".join(CONTAINERS)}')
@@ -409,7 +426,7 @@ def _write(part, format, add_stream, packets, source, start, duration, encoder, 
 @contextmanager
 def _output(dst):
     "The partial file and its format; an error of the muxer or of the file system becomes one line."
-    remove_leftovers(dst)
+    remove_leftovers(dst.parent)
     try:
         with (sequence_output if dst.suffix.lower() == '.png' else atomic_write)(dst) as part: yield part, CONTAINERS[dst.suffix.lower()]
     except av.FFmpegError as e:

@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['STYLE', 'HEIGHTS', 'LABELS', 'BLUE', 'ORANGE', 'GREY', 'as_image', 'Comparison', 'compare', 'page', 'card', 'grid',
-           'button', 'disclosure', 'note', 'table_html', 'Part', 'Field', 'StatusLine', 'ProgressBar', 'RateMeter',
-           'refresh_regularly', 'JobList', 'choices', 'parse_value', 'FieldControl', 'ModelOptions', 'ConfigForm',
-           'list_videos', 'list_models', 'uploaded_video', 'IncomingFile', 'upload_room', 'Upload', 'resolve_video',
-           'VideoPicker', 'file_url', 'DrawThrottle', 'thin_curve', 'smooth_curve', 'line_series', 'ChartArea',
-           'ChartGrid']
+           'button', 'disclosure', 'note', 'duration_text', 'table_html', 'Part', 'Field', 'StatusLine', 'ProgressBar',
+           'RateMeter', 'refresh_regularly', 'JobList', 'OpenButton', 'choices', 'parse_value', 'FieldControl',
+           'ModelOptions', 'ConfigForm', 'list_videos', 'list_models', 'uploaded_video', 'IncomingFile', 'upload_room',
+           'Upload', 'resolve_video', 'VideoPicker', 'file_url', 'DrawThrottle', 'thin_curve', 'smooth_curve',
+           'line_series', 'ChartArea', 'ChartGrid']
 
 # %% ../nbs/29_widgets.ipynb #335b0535
 import hashlib
@@ -84,6 +84,8 @@ STYLE = '''<style>
 .tsr .widget-toggle-buttons button {width: auto; padding: 0 10px; margin: 0 3px 2px 0; box-shadow: none}
 .tsr-actions {display: flex; flex-flow: row wrap; gap: 4px 6px; margin: 6px 0}
 .tsr-actions > .jupyter-widgets {margin: 0; width: auto}
+.tsr-open-page {display: inline-flex; flex-wrap: wrap; align-items: center; gap: 6px} .tsr-open-page button {width: auto; margin: 0}
+.tsr-link {font-size: 12px; color: var(--jp-content-link-color, #1565c0)}
 .tsr-toggle.jupyter-button {width: auto; background: none; padding: 0 6px; font-weight: 600; box-shadow: none;
   color: var(--jp-ui-font-color1, #444); text-align: left}
 .tsr-bar {display: grid; grid-template-columns: 120px minmax(50px, 1fr) 300px; gap: 0 12px; align-items: center;
@@ -122,7 +124,7 @@ STYLE = '''<style>
   border: 1px solid var(--jp-border-color1, #bbb); background: var(--jp-layout-color1, #fff);
   color: var(--jp-ui-font-color1, #222); cursor: pointer}
 .tsr-small:hover {background: var(--jp-layout-color2, #eee)}
-.tsr-small[aria-pressed=true] {background: var(--jp-brand-color1, #1565c0); color: #fff}
+.tsr-small[aria-pressed=true] {background: var(--jp-brand-color1, #1565c0); color: var(--jp-ui-inverse-font-color1, #fff)}
 .tsr-drop {border: 1.5px dashed var(--jp-border-color1, #bbb); border-radius: 6px; padding: 6px 8px; font-size: 12px}
 .tsr-drop.tsr-over {border-color: var(--jp-brand-color1, #1976d2); background: var(--jp-layout-color2, #eef)}
 .tsr-upload-row {display: flex; flex-wrap: wrap; gap: 2px 8px; align-items: center; font-size: 12px; padding: 3px 0;
@@ -424,7 +426,7 @@ function describe(root) {
     b.title) })
   root.querySelectorAll('.tsr-bar').forEach(bar => {
     const inner = bar.querySelector('.progress-bar'), track = bar.querySelector('.progress'),
-      label = bar.querySelector('label')
+      label = bar.querySelector('.widget-html-content label')
     if (!inner || !track) return
     set(track, 'role', 'progressbar'); set(track, 'aria-label', label ? label.textContent : 'Progress')
     set(track, 'aria-valuemin', '0'); set(track, 'aria-valuemax', '100');
@@ -491,6 +493,14 @@ def disclosure(
 def note(text): # HTML
     "A line in small print."
     return f'<div class="tsr-note">{html.escape(text)}</div>'
+
+def duration_text(
+    seconds
+): # str, as '2 h 5 min', '3 min 20 s' or '12 s'
+    "A time for people."
+    minutes, seconds = divmod(round(seconds), 60)
+    if minutes >= 60: return f'{minutes // 60} h {minutes % 60} min'
+    return f'{minutes} min {seconds} s' if minutes else f'{seconds} s'
 
 def table_html(df): # HTML
     "A DataFrame in the style of the page."
@@ -662,6 +672,59 @@ class JobList(Part):
         row = self._rows[key]
         if row.children[0].value != text: row.children[0].value = text
         return row
+
+# %% ../nbs/29_widgets.ipynb #a5ea9ce5
+class OpenButton(anywidget.AnyWidget):
+    "A button that opens a page whose address may take a while to be known."
+    description, tooltip = traitlets.Unicode('').tag(sync=True), traitlets.Unicode('').tag(sync=True)
+    disabled = traitlets.Bool(False).tag(sync=True)
+    _esm = r'''
+function render({ model, el }) {
+  const button = document.createElement('button'), link = document.createElement('a')
+  el.classList.add('tsr-open-page')
+  button.type = 'button'; button.className = 'jupyter-widgets jupyter-button widget-button'
+  link.target = '_blank'; link.hidden = true; link.className = 'tsr-link'
+  el.append(button, link)
+  let page = null
+  const show = () => { button.textContent = model.get('description'); button.title = model.get('tooltip');
+    button.disabled = model.get('disabled') }
+  button.onclick = () => {
+    page = window.open('', '_blank')
+    if (page) page.document.body.textContent = `${model.get('description')}: starting ...`
+    model.send({ kind: 'click' })
+  }
+  const hear = message => {
+    if (message.address) { link.href = message.address; link.textContent = message.address; link.hidden = !!page }
+    if (page && message.address) page.location.replace(message.address)
+    else if (page) page.close()
+    page = null
+  }
+  model.on('change', show); model.on('msg:custom', hear)
+  show()
+  return () => { model.off('change', show); model.off('msg:custom', hear) }
+}
+export default { render }
+'''
+
+    def __init__(self,
+        description, # on the button
+        find, # function: the address; it may take a while, and raise
+        tooltip='',
+        on_error=lambda error: None # called with what `find` raised
+    ):
+        super().__init__(description=description, tooltip=tooltip)
+        self.find, self.on_error = find, on_error
+        self.on_msg(lambda *_: self.click())
+
+    def click(self):
+        "Find the address in the background, then open it."
+        threading.Thread(target=self._open, daemon=True, name='tsr-open').start()
+
+    def _open(self):
+        address = ''
+        try: address = self.find()
+        except Exception as e: self.on_error(e)
+        self.send(dict(address=address))
 
 # %% ../nbs/29_widgets.ipynb #4bdd9099
 HEIGHTS = (90, 120, 144, 180, 240, 270, 288, 360, 480, 540, 576, 720, 1080, 1440, 2160) # common heights of videos

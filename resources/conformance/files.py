@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import imageio_ffmpeg
+import numpy as np
 
 SOUND = '-f lavfi -i sine=440:r=48000:d=2'
 H264 = '-c:v libx264 -preset ultrafast -g 25 -bf 2 -pix_fmt yuv420p'
@@ -28,6 +29,14 @@ class Seen:
     lasts: float # seconds from the first frame to the end of the last one
     sound: list # of tracks: (hashes of packets, seconds from the first frame to its start, to its end)
     facts: str # its lines about the streams
+    path: Path
+
+    def heard(self, track): # (seconds from the first frame to the first loud sample, to the last one)
+        "Where the tone of a sound track begins and ends, whatever silence an encoder has put around it."
+        words = f'-copyts -i {self.path} -map 0:a:{track} -af aresample=48000:async=1:first_pts=0 -ac 1 -f f32le -'
+        loud = np.flatnonzero(np.abs(np.frombuffer(ffmpeg(words, self.path.parent), np.float32)) > .06)
+        begin = float(min(t for t, _, _ in _hashes(self.path, 'v:0')))
+        return loud[0] / 48000 - begin, (loud[-1] + 1) / 48000 - begin
 
 def _hashes(path, stream, copy=False): # list of (time, end, hash)
     words = f'-copyts -i {path} -map 0:{stream} {"-c copy" if copy else ""} -fps_mode passthrough -enc_time_base demux -f framemd5 -'
@@ -50,7 +59,7 @@ def look(path): # `Seen`
         played, packets = _hashes(path, f'a:{i}'), _hashes(path, f'a:{i}', copy=True)
         if played: sound.append(([h for _, _, h in packets], float(played[0][0] - first), float(played[-1][1] - first)))
     facts = '\n'.join(line.strip() for line in text.splitlines() if 'Stream #' in line or re.search(r'title|Chapter #|language', line))
-    return Seen([float(t - first) for t in sorted(t for t, _, _ in frames)], float(max(e for _, e, _ in frames) - first), sound, facts)
+    return Seen([float(t - first) for t in sorted(t for t, _, _ in frames)], float(max(e for _, e, _ in frames) - first), sound, facts, path)
 
 def mutate(data, kind, rng): # bytes
     "Damage the bytes of a file: `kind` is a name in `MUTATIONS`, `rng` a `random.Random`."
@@ -74,6 +83,6 @@ CONTAINERS = dict( # the same two seconds in six containers
     webm='-c:v libvpx -deadline realtime -cpu-used 8 -g 25 -c:a libopus', avi='-c:v mpeg4 -g 25 -c:a libmp3lame')
 
 def make_containers(folder): # dict: suffix -> path
-    "The clip in each container."
-    for suffix, words in CONTAINERS.items(): ffmpeg(f'{picture()} {SOUND} {words} whole.{suffix}', folder)
+    "The clip in each container, the same bytes each time."
+    for suffix, words in CONTAINERS.items(): ffmpeg(f'{picture()} {SOUND} {words} -bitexact whole.{suffix}', folder)
     return {suffix: Path(folder)/f'whole.{suffix}' for suffix in CONTAINERS}

@@ -37,11 +37,12 @@ RESULTS = Path(__file__).parents[1]/'results'
 
 def copies(
     folder, # to fill
-    count # of files
+    count, # of files
+    clip=None # frames and size, as in `make_sample`; None: 24 frames of 1280x720
 ): # `folder`
-    "So many videos of 24 frames of 1280x720, each one its own file."
+    "So many videos, each one its own file."
     folder.mkdir()
-    sources = [make_sample(scene, frames=24) for scene in ('archive', 'nature')]
+    sources = [make_sample(scene, **clip or dict(frames=24)) for scene in ('archive', 'nature')]
     for i, source in zip(range(count), cycle(sources)):
         (folder/f'{i:04}.mp4').write_bytes(source.read_bytes() + b'\0\0\0\x14free%012d' % i) # a box of 20 bytes that is skipped
     return folder
@@ -240,33 +241,41 @@ def first_step(folder, cache, *options): # (seconds from the command to the firs
     job.wait()
     return seconds, used.user + used.system
 
-def start(_):
-    "From the command to the first step of the default network: folders of 300 and 1,000 clips with an empty cache, and again; one clip of 4K; shards."
-    rows = []
-    def measure(what, folder, cache, *options, **about):
-        seconds, core = first_step(folder, cache, '--cache-gb', '4', *options)
-        shutil.rmtree(cache/'run')
-        rows.append(dict(what=what, **about, seconds=seconds, core_seconds=core, load=os.getloadavg()[0]))
-        print(rows[-1], flush=True)
+def from_command(what, folder, cache, *options, **about): # dict, a row
+    "From the command to the first step of the default network."
+    seconds, core = first_step(folder, cache, *options)
+    shutil.rmtree(cache/'run')
+    row = dict(what=what, **about, seconds=seconds, core_seconds=core, load=os.getloadavg()[0])
+    print(row, flush=True)
+    return row
+
+def start_many(count): # list of rows
+    "A folder of so many clips of 12 frames of 320x180, with an empty cache and again."
     with tempfile.TemporaryDirectory() as d:
         root = Path(d)
-        for count in (300, 1000):
-            folder, cache = copies(root/f'{count}', count), root/f'cache {count}'
-            about = dict(videos=count, frames=24 * count, bytes=sum(f.stat().st_size for f in folder.iterdir()))
-            for what in ('empty cache', 'again'): measure(what, folder, cache, **about)
-            shutil.rmtree(folder)
-            shutil.rmtree(cache)
-        (root/'4K').mkdir()
-        clip = make_sample('archive', root/'4K'/'clip.mp4', frames=60, fps=60, size=(2160, 3840))
-        about = dict(videos=1, frames=60, bytes=clip.stat().st_size)
-        measure('4K to 720p, empty cache', root/'4K', root/'cache', '--low-res', '360', '--high-res', '720', **about)
-        cpu = time.process_time()
-        probe_source(shutil.copy(clip, root/'again.mp4'))
-        rows.append(dict(what='survey of the 4K file', **about, core_seconds=time.process_time() - cpu))
-        cpu = time.process_time()
-        frames = sum(1 for _ in read_frames(clip, size=(1280, 720)))
-        rows.append(dict(what='decoding the 4K file to 720p', **about | dict(frames=frames), core_seconds=time.process_time() - cpu))
-    table = pd.DataFrame(rows)
+        folder = copies(root/'videos', count, dict(frames=12, size=(180, 320)))
+        about = dict(videos=count, frames=12 * count, bytes=sum(f.stat().st_size for f in folder.iterdir()))
+        return [from_command(f'{count:,} clips, {what}', folder, root/'cache', **about) for what in ('empty cache', 'again')]
+
+def start_4k(frames=24): # list of rows
+    "A clip of 4K, reduced to 720p; and what its survey and its decoding take of a core."
+    def core_seconds(function):
+        begun = time.process_time()
+        function()
+        return time.process_time() - begun
+    with tempfile.TemporaryDirectory() as d:
+        root = Path(d)
+        (root/'videos').mkdir()
+        clip = make_sample('archive', root/'videos'/'clip.mp4', frames=frames, fps=60, size=(2160, 3840))
+        about = dict(videos=1, frames=frames, bytes=clip.stat().st_size)
+        rows = [from_command('a clip of 4K to 720p, empty cache', root/'videos', root/'cache', '--low-res', '360', '--high-res', '720', **about)]
+        survey = core_seconds(lambda: probe_source(clip))
+        decoding = core_seconds(lambda: [None for _ in read_frames(clip, size=(1280, 720))])
+    return rows + [dict(what='survey of the 4K file', **about, core_seconds=survey), dict(what='decoding the 4K file to 720p', **about, core_seconds=decoding)]
+
+def start(_):
+    "From the command to the first step: folders of 300 and 1,000 small clips, and one clip of 4K."
+    table = pd.DataFrame(start_many(300) + start_many(1000) + start_4k())
     print(table.round(2).to_string(index=False), flush=True)
     return table.round(3)
 

@@ -68,7 +68,8 @@ def train(
         Image.fromarray(to_bytes(trainer.validator.data[0][1][None, :, :260])[0]).save(trainer.out/'preview.png') # a piece of a frame, as wide as four crops
         with watch('training'):
             if logged:
-                with watch('import'): from mlflow import MlflowClient  # noqa: F401 (what `connect` imports)
+                with watch('import'):
+                    from mlflow import MlflowClient  # noqa: F401 (what `connect` imports)
                 with watch('new_store'): connect(uri).search_experiments()
                 trainer.callbacks.append(Timed(MLflow(uri), watch))
             trainer.train()

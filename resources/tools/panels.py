@@ -4,9 +4,9 @@
     python resources/tools/panels.py resources/screenshots --lab
 
 Makes a small clip in a folder of its own, serves the panels there, and drives them in Chromium as a reader would: a training is
-started, watched, found again after a reload, stopped and resumed to its end; a video larger than Tornado's 10 MB is uploaded; one is
-upscaled and plays; the slider moves. Fails at the first thing that is not as it should be, an error of ours in the browser's console
-included. Without a browser it says so and leaves the pictures alone; in CI that is a failure. With `--lab` the panels stand in a notebook
+started with the keyboard alone, watched, found again after a reload, stopped and resumed; a video of 40 MB is uploaded; one is
+upscaled and plays; the slider moves; axe-core looks for what keeps people from using a page. Fails at the first thing that is not as it
+should be, an error of ours in the browser's console included. Without a browser it says so and leaves the pictures alone; in CI that is a failure. With `--lab` the panels stand in a notebook
 of JupyterLab instead, light and dark, in a window of 1000 and of 1600 pixels: nothing may be cut off, and nothing scroll within a panel.
 """
 import argparse
@@ -15,6 +15,7 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,7 @@ from tsr.samples import TRAIN_SCENES, make_sample, render_scene
 from tsr.video import write_frames
 
 WIDTH = 1280 # of the page
+LARGE = 40_000_000 # bytes of an upload; Tornado takes 10 MB in a message
 TIMEOUT = 1000 * float(os.environ.get('TSR_BROWSER_TIMEOUT', '120')) # ms that the page may take for each thing
 FOREIGN = 'net::ERR_', 'shared singleton module', 'shared module', '/voila/api/shutdown/' # the page's way to a CDN, Voila's versions, and its farewell, which is refused where there is a token
 
@@ -64,12 +66,14 @@ def refused(address): # bool
     except HTTPError as e: return e.code in (302, 403) and '/login' in e.headers.get('Location', '/login')
 
 def films(folder):
-    "A clip to learn from, one to make large, and one that is too large for an upload of 10 MB."
+    "A clip to learn from, one to make large, and one that is too large for a single message to the kernel."
     (folder/'clips').mkdir()
     make_sample(TRAIN_SCENES[0], folder/'clips'/'archive.mp4', frames=24, size=(288, 512))
     write_frames(folder/'clips'/'kitchen.mp4', low_resolution_frames(render_scene('kitchen', 12, size=(360, 640)), (180, 320)), fps=24, crf=12)
-    noise = np.random.default_rng(0).integers(0, 256, (10, 360, 640, 3), 'uint8')
-    write_frames(folder/'large.mp4', [*noise, *noise], fps=24, lossless=True, preset='ultrafast')
+    large = folder/'large.mp4'
+    write_frames(large, render_scene('archive', 6, size=(360, 640)), fps=24)
+    padding = LARGE - large.stat().st_size - 8 # a box that readers skip
+    with large.open('ab') as file: file.write(struct.pack('>I4s', padding + 8, b'free') + np.random.default_rng(0).bytes(padding))
 
 def option(page, name):
     label = page.locator(f'label:text-is("{name}")')
@@ -96,7 +100,9 @@ def train(page, work, folder, expect):
     expect(page.get_by_text('Choose videos to train on')).to_be_visible()
     option(page, 'Files in this folder').select_option('clips/archive.mp4')
     fill(page, {'Epochs': 5000})
-    button(page, 'Advanced').click()
+    accessible(page, 'the training panel')
+    press(page, 'Advanced', 'Space')
+    accessible(page, 'the advanced settings')
     fill(page, {'Features': 8, 'Blocks': 2, 'Patch size (LR px)': 24, 'Batch size': 8, 'Validation frames': 3, 'Log every N batches': 1,
                 'Warm-up (steps)': 5})
     fill(page, {'Learning rate': '0,0002'}) # said at once, below the field, and forgotten when it is right
@@ -105,7 +111,9 @@ def train(page, work, folder, expect):
     expect(page.get_by_text('with a decimal point')).to_have_count(0)
     button(page, 'Advanced').click()
     expect(page.get_by_text('1 video, 24 frames of 512×288, 256×144 to 512×288')).to_be_visible()
-    button(page, 'Start').click()
+    first = option(page, 'Videos')
+    first.focus()
+    press(page, 'Start', 'Enter', first)
     expect(page.get_by_text(re.compile(r'training, epoch (\d\d+|[4-9]) of 5000'))).to_be_visible()
     page.reload(wait_until='commit')
     expect(page.get_by_text(re.compile('runs/panel-1: (training|validating), epoch'))).to_be_visible()
@@ -113,6 +121,7 @@ def train(page, work, folder, expect):
     expect(page.locator('.tsr-chart svg path').first).to_be_visible()
     if folder: page.wait_for_timeout(15_000) # for a picture with some curves in it
     shot(page.locator('.tsr').first, 'training.jpg', folder)
+    accessible(page, 'a training')
     button(page, 'Stop').click()
     expect(page.get_by_text('stopped and saved after')).to_be_visible()
     button(page, 'Resume').click()
@@ -126,7 +135,7 @@ def upscale(page, work, folder, expect):
     with page.expect_file_chooser() as chooser: page.locator('button:visible', has_text='Choose a file').click()
     chooser.value.set_files(work/'large.mp4')
     expect(page.get_by_text('large.mp4: uploaded')).to_be_visible()
-    expect(page.get_by_text('640×360, 20 frames')).to_be_visible()
+    expect(page.get_by_text('640×360, 6 frames')).to_be_visible()
     fill(page, {'Videos': 'clips/kitchen.mp4', 'Model': 'default'})
     expect(page.get_by_text('320×180, 12 frames, 0.5 s, h264 to 640×360: kitchen_tsr_360p.mp4')).to_be_visible()
     button(page, 'Upscale').click()
@@ -145,6 +154,7 @@ def upscale(page, work, folder, expect):
     page.mouse.click(box['x'] + .5 * box['width'], y)
     cut_at(50)
     page.mouse.move(0, 0)
+    accessible(page, 'an upscaling')
     shot(page.locator('.tsr:visible').first, 'upscale.jpg', folder, 720)
     shot(page.locator('.tsr-viewer:visible'), 'compare.jpg', folder, 900)
     page.get_by_role('button', name='Enlarge 4 times').click()
@@ -153,12 +163,38 @@ def upscale(page, work, folder, expect):
     handle.press('ArrowRight')
     cut_at(52)
 
-def narrow(page):
-    "At 420 pixels, nothing needs to be scrolled sideways; every control has a name."
-    page.set_viewport_size(dict(width=420, height=1200))
-    page.wait_for_timeout(500)
-    if (wide := page.evaluate('document.documentElement.scrollWidth')) > 420: raise TSRError(f'at 420 pixels the page is {wide} pixels wide')
-    if nameless := page.evaluate(NAMELESS): raise TSRError(f'controls without a name: {nameless[:5]}')
+def accessible(page, name):
+    "axe-core finds nothing serious in what is visible of the panels."
+    from axe_playwright_python.sync_playwright import Axe
+    if not page.evaluate('() => "axe" in window'): page.evaluate(Axe().axe_script)
+    found = page.evaluate('async () => (await axe.run(".tsr", {resultTypes: ["violations"]})).violations')
+    serious = [f"{v['id']} ({v['impact']}): {node['html'][:300]}" for v in found if v['impact'] in ('serious', 'critical') for node in v['nodes']]
+    if serious: raise TSRError(f'{name}: axe-core finds {len(serious)}: ' + '\n'.join(serious[:5]))
+
+FOCUS = """() => { const e = document.activeElement, style = getComputedStyle(e)
+    return {name: (e.labels && e.labels[0] || e).textContent.trim() || e.getAttribute('aria-label') || e.title,
+            seen: e.offsetWidth > 0 && style.outlineStyle != 'none' && parseFloat(style.outlineWidth) >= 1, html: e.outerHTML.slice(0, 200)} }"""
+
+def press(page, name, key, begin=None, patience=40):
+    "Go to a button with the Tab key, from the top of the page or from where the focus is, and press a key there; each focus on the way is visible."
+    if not begin: page.locator('.tsr:visible').first.evaluate('e => { e.tabIndex = -1; e.focus() }')
+    for _ in range(patience):
+        page.keyboard.press('Tab')
+        focus = page.evaluate(FOCUS)
+        if not focus['seen']: raise TSRError(f'the focus cannot be seen: {focus["html"]}')
+        if focus['name'] == name: return page.keyboard.press(key)
+    raise TSRError(f'{name}: is not reached within {patience} presses of Tab')
+
+def fits(page):
+    "At no width needs anything to be scrolled sideways; every control has a name."
+    for width in (420, 1000, 1600):
+        page.set_viewport_size(dict(width=width, height=1200))
+        page.wait_for_timeout(500)
+        for tab in ('Train', 'Upscale'):
+            page.get_by_role('tab', name=tab).click()
+            page.wait_for_timeout(200)
+            if (wide := page.evaluate('document.documentElement.scrollWidth')) > width: raise TSRError(f'{tab}: at {width} pixels the page is {wide} pixels wide')
+            if nameless := page.evaluate(NAMELESS): raise TSRError(f'controls without a name: {nameless[:5]}')
     page.set_viewport_size(dict(width=WIDTH, height=1900))
 
 NAMELESS = """() => [...document.querySelectorAll('.tsr :is(input:not([type=file]), select, textarea, button)')].filter(e => e.offsetWidth
@@ -215,7 +251,7 @@ def look(page, name, folder, widths=(1000, 1600)):
         if wrong := page.evaluate(MISFITS): raise TSRError(f'{name}, {width} pixels: cut off or scrolled: {wrong[:3]}')
         for i, panel in enumerate(('training', 'upscale')): shot(page.locator('.tsr').nth(i), f'{panel}_{name}_{width}.jpg', folder, min(width, 1200) - 160)
 
-def in_lab(page, address, theme, folder, expect):
+def in_lab(page, address, theme, work, folder, expect):
     "Both panels in a notebook, at work."
     reach(page, address)
     expect(page.locator('.jp-Notebook')).to_be_visible()
@@ -229,10 +265,15 @@ def in_lab(page, address, theme, folder, expect):
     button(upscaling, 'Upscale').click()
     expect(page.locator('video')).to_be_visible()
     page.wait_for_function('() => document.querySelector("video").videoWidth == 640') # served by Jupyter
+    with page.expect_file_chooser() as chooser: upscaling.locator('button:visible', has_text='Choose a file').click()
+    chooser.value.set_files(work/'large.mp4')
+    expect(page.get_by_text('large.mp4: uploaded')).to_be_visible()
+    expect(page.get_by_text('640×360, 6 frames')).to_be_visible()
     page.wait_for_timeout(15_000) # for a picture with some curves in it
     button(training, 'Stop').click()
     expect(page.get_by_text('stopped and saved after')).to_be_visible()
     look(page, f'lab_{theme}', folder)
+    accessible(page, f'JupyterLab, {theme}')
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -241,14 +282,14 @@ def main():
     args = parser.parse_args()
     folder = args.folder and args.folder.absolute()
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not browser or not find_spec('playwright') or not find_spec('voila'):
-        needed = 'the panels in a browser need Chromium (Debian: apt-get install chromium) and pip install playwright voila'
+    if not browser or not find_spec('playwright') or not find_spec('voila') or not find_spec('axe_playwright_python'):
+        needed = 'the panels in a browser need Chromium (Debian: apt-get install chromium) and pip install playwright axe-playwright-python voila'
         if os.environ.get('CI'): raise TSRError(needed)
         return print(f'skipped: {needed}')
     from playwright.sync_api import expect, sync_playwright
     expect.set_options(timeout=TIMEOUT)
-    with tempfile.TemporaryDirectory() as work, sync_playwright() as p, p.chromium.launch(executable_path=browser, args=['--no-sandbox']) as chromium:
-        work = Path(work)
+    with tempfile.TemporaryDirectory() as work, tempfile.TemporaryDirectory() as cache, sync_playwright() as p, p.chromium.launch(executable_path=browser, args=['--no-sandbox']) as chromium:
+        work, os.environ['TSR_CACHE'] = Path(work), cache # uploads are not left in the cache of the user
         films(work)
         try: (on_lab if args.lab else on_page)(chromium, work, folder, expect)
         finally: end_runs(work)
@@ -274,10 +315,11 @@ def on_lab(chromium, work, folder, expect):
         (work/'kitchen_tsr_360p.mp4').unlink(missing_ok=True)
         with lab(work, theme) as address:
             page = opened(chromium, address.split('/doc')[0], errors := [])
-            in_lab(page, address, theme, folder, expect)
+            in_lab(page, address, theme, work, folder, expect)
             page.close()
             if errors: raise TSRError(f'the console says: {errors[0]}')
-    print('JupyterLab, light and dark, 1000 and 1600 pixels wide: trained, upscaled, played; nothing is cut off, no errors in the console')
+    print('JupyterLab, light and dark, 1000 and 1600 pixels wide: trained, upscaled, played, uploaded 40 MB; nothing is cut off,\n'
+          'nothing serious found by axe-core, no errors in the console')
 
 def on_page(chromium, work, folder, expect):
     "On the page of `tsr app`."
@@ -289,10 +331,10 @@ def on_page(chromium, work, folder, expect):
         page.goto(address)
         train(page, work, folder, expect)
         upscale(page, work, folder, expect)
-        narrow(page)
-        if page.evaluate('document.documentElement.scrollWidth') > WIDTH: raise TSRError('the page is wider than the window')
+        fits(page)
         if errors: raise TSRError(f'the console says: {errors[0]}')
-    print('trained, reloaded, stopped, resumed, uploaded, upscaled, played, compared; no errors in the console')
+    print('trained with the keyboard, reloaded, stopped, resumed, uploaded 40 MB, upscaled, played, compared; 420, 1000 and 1600 pixels wide;\n'
+          'nothing serious found by axe-core, no errors in the console')
 
 if __name__ == '__main__':
     try: main()

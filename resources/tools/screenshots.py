@@ -10,19 +10,14 @@ import io
 import os
 import shutil
 import socket
-import subprocess
 import sys
-import time
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.request import urlopen
 
-import psutil
 from PIL import Image
 
 from tsr.core import TSRError
-from tsr.tracking import connect
+from tsr.tracking import StoreServer, connect
 
 METRICS = ('gain_psnr', 'loss')
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')
@@ -32,28 +27,6 @@ def free_port(): # int
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
         return s.getsockname()[1]
-
-@contextmanager
-def served(
-    uri, # of an MLflow store
-    patience=60 # seconds that the server may take to start
-): # its address
-    "`mlflow ui` for as long as this lasts."
-    address = f'http://127.0.0.1:{(port := free_port())}'
-    command = [sys.executable, '-m', 'mlflow', 'ui', '--backend-store-uri', uri, '--host', '127.0.0.1', '--port', str(port), '--workers', '1']
-    server = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    give_up = time.monotonic() + patience
-    try:
-        while True:
-            try: urlopen(f'{address}/health').close(); break
-            except OSError:
-                if server.poll() is not None or time.monotonic() > give_up: raise TSRError(f'{uri}: mlflow ui does not start') from None
-                time.sleep(.2)
-        yield address
-    finally:
-        if server.is_running():
-            for process in (*server.children(recursive=True), server): process.terminate()
-        server.wait()
 
 def photograph(
     address, # of the server
@@ -93,7 +66,7 @@ def main():
         if os.environ.get('CI'): raise TSRError(needed)
         return print(f'skipped: {needed}')
     run = connect(args.uri).get_run(args.run)
-    with served(args.uri) as address: save(photograph(address, run, browser), args.picture)
+    with StoreServer(args.uri) as server: save(photograph(server.address, run, browser), args.picture)
     print(f'{args.picture}: {run.info.run_name}, with {" and ".join(METRICS)}')
 
 if __name__ == '__main__':
