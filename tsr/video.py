@@ -437,10 +437,12 @@ def _stay(path, time):
     "Seconds for which the last frame of a video is shown, if that is the one at `time`; else None."
     with _open(path) as container:
         stream = _video_stream(container, path)
-        at, tick = time + _origin(container, stream), _ratio(stream.time_base)
-        try: container.seek(int(at / tick), stream=stream)
+        at, tick, times, begun = time + _origin(container, stream), _ratio(stream.time_base), [], False
+        try: container.seek(max(stream.start_time or 0, int((at - 1) / tick)), stream=stream)
         except av.FFmpegError: return None
-        times = [(p.pts * tick, (p.duration or 0) * tick) for p in Demuxer(container, stream) if p.size and p.pts is not None]
+        for packet in Demuxer(container, stream):
+            begun |= packet.is_keyframe  # MPEG program streams are read from any packet, and the lengths in front of a key frame are guessed
+            if packet.size and packet.pts is not None: times.append((packet.pts * tick, (packet.duration or 0) * begun * tick))
     last, end = max((t for t, _ in times), default=0), max((t + stay for t, stay in times), default=0)
     return end - last if end > last and abs(last - at) < Fraction(1, 500) else None
 
