@@ -125,6 +125,8 @@ def _decode(container, stream, origin, damage):
     decode = _decoder(stream)
     tick, rate, packets = _ratio(stream.time_base), _rate(stream), Demuxer(container, stream)
     repair = Repair(damage, 1 / rate, each=stream.codec_context.name in ('h264', 'hevc') and (packets.indexed or packets.positions))
+    # a packet of VP8 may hold a frame that is not shown; such packets have no time of their own between the others
+    own_times = packets.positions and stream.codec_context.name in ('vp8', 'vp9', 'av1')
     count, timed = _untimed(container, stream)
     time, decoded = timed - (count + 1) / rate - origin if count else -1 / rate, None # that of the frame before
     for packet in packets:
@@ -132,7 +134,7 @@ def _decode(container, stream, origin, damage):
         if packet.is_corrupt or packets.skipped or not packet.size and packets.is_cut(): repair.suspect_from(at)
         if packet.is_corrupt and packets.indexed: continue  # the packet in which a file was cut
         if packet.size: decoded = packet.dts
-        if packet.size and at is not None and not packet.is_discard: repair.expect(at, packet.is_keyframe)
+        if packet.size and at is not None and not packet.is_discard: repair.expect(at, packet.is_keyframe, packet.duration * tick if own_times else 0)
         try: frames = decode(packet)
         except av.FFmpegError as e:
             repair.failed(at, first_line(e))

@@ -28,10 +28,11 @@ AAC, MP3 = '-c:a aac', '-c:a libmp3lame'
 
 class Case:
     "A file and what is expected of its result."
-    def __init__(self, name, commands, to='mp4', times=None, lasts=None, facts='', frames=None, sound=True):
+    def __init__(self, name, commands, to='mp4', times=None, lasts=None, facts='', frames=None, sound=True, said=''):
         self.name, self.commands, self.to = name, commands, to # commands: list of words for FFmpeg, the last one makes the file
         self.times, self.lasts = times, lasts # seconds since the first frame, and until the end of the last; None: as in the source
         self.facts, self.frames, self.sound = facts, frames, sound # regular expression of what is said of the result; number, if nothing is known of times
+        self.said = said # regular expression of a warning
 
     @property
     def path(self): return self.commands[-1].split()[-1]
@@ -80,12 +81,18 @@ def all_cases():
 
 def damaged_cases(folder):
     "Files that promise more than they hold."
-    whole = files.make_containers(folder)
-    for suffix, path in whole.items():
-        data = bytearray(path.read_bytes())
-        data[len(data) // 2:len(data) // 2 + 3000] = bytes(3000)
-        (folder/f'hole.{suffix}').write_bytes(data)
-        yield Case(f'3,000 bytes of zeros, {suffix}', [f'hole.{suffix}'], 'mkv', frames=len(look(path).times), sound=False)
+    for suffix, path in files.make_containers(folder).items():
+        # like a long file: FFmpeg finds no place to go on before the next cluster of Matroska; and an MP4 begins with its index
+        words = {'mkv': '-cluster_time_limit 200', 'webm': '-cluster_time_limit 200', 'mp4': '-movflags faststart', 'mov': '-movflags faststart'}
+        ffmpeg(f'-i {path} -c copy {words.get(suffix, "")} long.{suffix}', folder)
+        whole = (folder/f'long.{suffix}').read_bytes()
+        hole, frames = bytearray(whole), len(look(path).times)
+        hole[len(hole) // 2:len(hole) // 2 + 3000] = bytes(3000)
+        (folder/f'hole.{suffix}').write_bytes(hole)
+        yield Case(f'3,000 bytes of zeros, {suffix}', [f'hole.{suffix}'], 'mkv', frames=frames, sound=False, said='is damaged')
+        (folder/f'cut.{suffix}').write_bytes(whole[:len(whole) // 2])
+        said = r'ends at \d.\d\d s of 2.\d\d s|cannot be read after' if suffix != 'ts' else '' # a transport stream does not say how long it is
+        yield Case(f'cut in the middle, {suffix}', [f'cut.{suffix}'], 'mkv', frames=len(look(folder/f'cut.{suffix}').times), sound=False, said=said)
 
 def refused_cases(folder):
     "What is no video, and what is to be said."
@@ -140,16 +147,17 @@ def described(case, source):
     "What is expected, in words."
     n = case.frames or len(case.times or source.times)
     parts = [f'{n} frames'] + ['each at its time, to 1 ms'] * (not case.frames) + [f'{len(source.sound)} sound tracks, in step to 1 ms'] * bool(case.sound and source.sound)
-    return ', '.join([*parts, *[case.facts] * bool(case.facts)])
+    return ', '.join([*parts, *[case.facts] * bool(case.facts), *['one line says what is missing'] * bool(case.said)])
 
 def attempt(job, case, src, source, dst):
     "What a way of upscaling makes of a file, in words."
     with suppress(FileNotFoundError): dst.unlink()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter('always')
             job(src, dst)
-        return compare(case, source, look(dst)) or 'as expected'
+        silent = case.said and not any(re.search(case.said, str(w.message)) for w in heard)
+        return '; '.join(filter(None, [compare(case, source, look(dst)), 'nothing is said of the damage' * bool(silent)])) or 'as expected'
     except (Exception, SystemExit) as e: return f'no result: {str(e).splitlines()[0][:120] if str(e) else type(e).__name__}'
 
 def run(case, folder, upscaler, others=True):
