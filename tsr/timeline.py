@@ -219,14 +219,15 @@ def check_end(
     if promised is not None and promised - came > tolerance + Fraction(1, 2) / rate: damage.note_end(came - min(start, 0), promised)
 
 # %% ../nbs/20a_timeline.ipynb #e244801f
-_CLUSTER = b'\x1f\x43\xb6\x75'
-_FRONT = re.compile(rb'\x11\x4d\x9b\x74|\xec|\xbf|\x15\x49\xa9\x66|\x16\x54\xae\x6b|\x10\x43\xa7\x70|\x12\x54\xc3\x67|\x19\x41\xa4\x69|\x1c\x53\xbb\x6b')
+_CLUSTER, _BLOCKS = b'\x1f\x43\xb6\x75', (b'\xa3', b'\xa0')
+_FRONT = re.compile( # elements in front of the first block
+    rb'\x11\x4d\x9b\x74|\xec|\xbf|\xe7|\xa7|\xab|\x1f\x43\xb6\x75|\x15\x49\xa9\x66|\x16\x54\xae\x6b|\x10\x43\xa7\x70|\x12\x54\xc3\x67|\x19\x41\xa4\x69|\x1c\x53\xbb\x6b')
 _SEEK = re.compile(rb'\x53\xab\x84(.{4})\x53\xac([\x81-\x88])', re.DOTALL) # an element, and the length of its position
 
 def head_is_lost(
     path # of a Matroska file
 ): # bool
-    "Whether bytes are missing in front of its first cluster, or anywhere before an element that the header points to."
+    "Whether bytes are missing in front of its first block, or anywhere before an element that the header points to."
     with open(path, 'rb') as f:
         head = f.read(2**16)
         if (segment := head.find(_SEGMENT) + 4) < 4: return True
@@ -238,11 +239,11 @@ def head_is_lost(
         while True:
             f.seek(at)
             data = f.read(12)
-            if data.startswith(_CLUSTER): return False
-            if not (known := _FRONT.match(data)): return True
+            if data.startswith(_BLOCKS): return False
+            if not (known := _FRONT.match(data)) or len(data) < 12: return True
             length = 9 - data[known.end()].bit_length()
             number = int.from_bytes(data[known.end():known.end() + length], 'big')
-            at += known.end() + length + (number & (1 << 7 * length) - 1)
+            at += known.end() + length + (0 if data.startswith(_CLUSTER) else number & (1 << 7 * length) - 1)
 
 # %% ../nbs/20a_timeline.ipynb #da3a9e10
 class Repair:

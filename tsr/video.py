@@ -100,11 +100,17 @@ def _rate(stream, times=()):
     return plausible_rate([_ratio(r) for r in (stream.average_rate, stream.guessed_rate)], times)
 
 def _promised_start(container, stream):
-    "Seconds on the file's clock at which the video begins; 0 for a Matroska file that has lost what was there."
-    start, tick = stream.start_time or 0, _ratio(stream.time_base)
-    late = (container.start_time or 0) > av.time_base // 10 # all streams
-    if 'matroska' not in container.format.name or not late: return start * tick
-    return Fraction(0) if head_is_lost(container.name) else start * tick
+    "Seconds on the file's clock at which the video begins; the file's beginning for a Matroska file that has lost what was there."
+    start, first = (stream.start_time or 0) * _ratio(stream.time_base), Fraction(container.start_time or 0, av.time_base) # of all streams
+    if 'matroska' not in container.format.name or start <= Fraction(1, 10): return start
+    if first > Fraction(1, 10): return Fraction(0) if head_is_lost(container.name) else start
+    return first if start - first > Fraction(1, 10) and _begins_after_hole(container.name, stream.index) else start
+
+def _begins_after_hole(path, index):
+    "Whether bytes of a Matroska file that belong to no packet are in front of the first packet of a stream."
+    with av.open(path, **_OPEN) as other:
+        packets = Demuxer(other, other.streams[index])
+        return any(packets.skipped for _ in islice(packets, 1))
 
 def _origin(container, video):
     "The time on the file's clock that counts as 0: its 0, or the first picture or sound where the clock starts elsewhere."
