@@ -273,7 +273,7 @@ class UpscalePanel:
         self.start_button.description = 'Evaluate' if form.controls['mode'].value == 'evaluate' else 'Upscale'
 
     def _several(self): # dict of problems
-        if len(self.form.videos.lines) > 1 and self.form.controls['out'].value.strip():
+        if self.form.controls['out'].value.strip() and len(self.form.files()) > 1:
             return dict(out='one name for several videos: leave it empty')
         return {}
 
@@ -299,10 +299,12 @@ class UpscalePanel:
         self.job.cancel()
 
     def open_job(self, kind, folder=None):
-        "Show a job of the list: an upscaling here, a run in its panel. With one argument, an upscaling."
+        "Show a job of the list, with its settings: an upscaling here, a run in its panel. With one argument, an upscaling."
         if folder is None: kind, folder = 'upscaling', kind
         if kind == 'training': return self._show_trainer().open_run(folder)
-        with self.status.report_errors(): self.job.open(folder)
+        with self.status.report_errors():
+            self.job.open(folder)
+            self.form.load(self.job.settings, keep_name=self.phase in ('died', 'failed', 'cancelled'))
 
     def _show_trainer(self): # `TrainingPanel`
         if self.trainer is None:
@@ -329,7 +331,7 @@ class UpscalePanel:
             self.status.set_status(job_summary(settings, status, self.job.ahead()), kind)
             if self.job.running: self.view.show_progress(self.job.folder, status)
             elif phase == 'done' and settings.mode == 'evaluate': self.view.show_scores(self.result)
-            elif phase == 'done': self.view.show_video(settings, status['result']['width'])
+            elif phase == 'done': self.view.show_video(settings, status['result']['width'], status.get('notes', ()))
 
     def _update_buttons(self): self.cancel_button.disabled = not self.job.running
 

@@ -53,6 +53,7 @@ from tsr.widgets import (
     grid,
     note,
     table_html,
+    video_line,
 )
 
 # %% ../nbs/29a_training_parts.ipynb #1b8e5e75
@@ -229,11 +230,6 @@ def folder_problem(
     if not parent.is_dir(): return f'{parent} is a file; name another folder'
     return '' if os.access(parent, os.W_OK) and not str(parent).startswith('/proc') else f'cannot be written: {parent}'
 
-def _relative_paths(paths): # list of str
-    "Paths as seen from the current folder, where they are below it."
-    here = Path.cwd()
-    return [str(Path(p).relative_to(here)) if Path(p).is_relative_to(here) else p for p in paths]
-
 class TrainingForm(Part):
     "Videos, configuration, run folder and MLflow store of a training."
     def __init__(self,
@@ -302,7 +298,7 @@ class TrainingForm(Part):
             if (folder/'config.json').exists(): self.set(TrainConfig.load(folder/'config.json'))
         if (folder/'command.json').exists():
             command = json.loads((folder/'command.json').read_text())
-            self.set(**command | dict(videos=_relative_paths(command['videos'])))
+            self.set(**command | dict(videos=list(map(video_line, command['videos']))))
         self.folder_text.value = str(folder)
 
 # %% ../nbs/29a_training_parts.ipynb #30d823fd

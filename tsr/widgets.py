@@ -7,8 +7,8 @@ __all__ = ['STYLE', 'HEIGHTS', 'LABELS', 'BLUE', 'ORANGE', 'GREY', 'as_image', '
            'button', 'disclosure', 'note', 'duration_text', 'table_html', 'Part', 'Field', 'StatusLine', 'ProgressBar',
            'RateMeter', 'refresh_regularly', 'JobList', 'OpenButton', 'choices', 'parse_value', 'FieldControl',
            'ModelOptions', 'ConfigForm', 'list_videos', 'list_models', 'uploaded_video', 'IncomingFile', 'upload_room',
-           'Upload', 'resolve_video', 'VideoPicker', 'file_url', 'DrawThrottle', 'thin_curve', 'smooth_curve',
-           'line_series', 'ChartArea', 'ChartGrid']
+           'Upload', 'resolve_video', 'video_line', 'VideoPicker', 'file_url', 'DrawThrottle', 'thin_curve',
+           'smooth_curve', 'line_series', 'ChartArea', 'ChartGrid']
 
 # %% ../nbs/29_widgets.ipynb #335b0535
 import hashlib
@@ -1269,6 +1269,16 @@ def resolve_video(
 ): # str, a path
     "The file that a line of a `VideoPicker` means."
     return str(uploaded_video(text.removeprefix(_UPLOADED).strip())) if text.startswith(_UPLOADED) else text
+
+def video_line(
+    path # of a video
+): # str
+    "The line of a `VideoPicker` that means a file: the name of an upload, or the path as seen from the current folder."
+    path = Path(path)
+    if path.parent == cache_dir('uploads'):
+        for name, file in _upload_names().items():
+            if file == path.name: return _UPLOADED + name
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 class VideoPicker(Part):
     "Paths of videos: typed, chosen among the files here, or uploaded."
