@@ -629,7 +629,7 @@ def _make_server(
     except ImportError: raise TSRError("the page needs Voila and ipywidgets: pip install 'tsr[notebooks]'") from None
     _check_host(host)
     os.environ['TSR_FILES'] = str(folder) # panels link to their results
-    videos = r'/files/(.+\.(?:mp4|m4v|mov|mkv))' # what panels write: no pictures that lie in the folder
+    videos = r'/files/(.+\.(?:mp4|m4v|mov|mkv|webm))' # what panels write: no pictures that lie in the folder
     files = [(videos, AuthenticatedFileHandler, dict(path=str(folder))),
              ('/files/.*', ErrorHandler, dict(status_code=404))]
     class Server(Voila):
