@@ -69,13 +69,19 @@ class TrainingPanel:
                                        lambda: mlflow_address(self.run), lambda e: self.status.set_status(first_line(e), 'error'))
         code = disclosure('Show Python code', self.code)
         videos = [videos] if isinstance(videos, (str, os.PathLike)) else videos
-        self.form.set(config, videos=videos, mlflow=mlflow, out=out or next_run_folder(f'{runs}/panel'))
+        self._proposed = ''
+        self.form.set(config, videos=videos, mlflow=mlflow, out=out or '')
+        if not out: self._propose(next_run_folder(f'{runs}/panel'))
         self._open_first(out, videos)
         self.job_list = JobList(lambda: list_jobs(self.runs), self.open_job)
         self.box = page(self.form.box, self.checker.box, self.buttons.box, self.status.box, self.view.box, self.opened,
                         self.form.advanced, code, self.job_list.box)
         self.check()
         refresh_regularly(self._refresh, 10.)
+
+    def _propose(self, folder):
+        self._proposed = folder
+        self.form.set(out=folder)
 
     def _open_first(self, out, videos):
         "Show the run in `out`, or the one that is going on."
@@ -107,6 +113,8 @@ class TrainingPanel:
     def check(self):
         "Show what Start would do, and the training as Python code."
         form = self.form
+        if form.folder == self._proposed and not self._is_shown and folder_problem(form.folder).startswith('this folder'):
+            self._propose(following_folder(form.folder)) # another page has taken it
         try: paths, problem = form.paths, ''
         except TSRError as e: paths, problem = [], str(e)
         try:
@@ -147,6 +155,8 @@ class TrainingPanel:
             if not resume and (taken := folder_problem(form.folder)): raise TSRError(f'{form.folder or "Run folder"}: {taken}')
             self.job.start(paths, config, form.folder, resume, form.mlflow, queue)
             self.job_list.refresh()
+            if queue: form.set(out=following_folder(form.folder)) # for the next one
+            self.check()
 
     def start(self):
         "Start a new run."

@@ -222,7 +222,10 @@ def folder_problem(
 ): # str, '' if there is none
     "Why a new run cannot be saved in a folder."
     if not str(folder): return 'enter where to save'
-    path = Path(folder).absolute()
+    try: return _folder_problem(Path(folder).absolute())
+    except OSError as e: return f'cannot be used: {e.strerror}' # as a name that is too long
+
+def _folder_problem(path):
     if path.is_file(): return 'is a file; name a folder'
     if (path/'state.safetensors').exists() or (path/'status.json').exists():
         return 'this folder already contains a run. Resume it or choose another'

@@ -107,7 +107,8 @@ def _suffix(codec): # of a result that nobody has named
 def with_target(
     settings, # `UpscaleSettings`
     info, # `VideoInfo` of the source
-    scale # of the model
+    scale, # of the model
+    taken=() # paths that other jobs are going to write
 ): # `UpscaleSettings` whose `out` is filled
     "Name the result after the video and its new height, with a number if that name is taken."
     s = settings
@@ -118,7 +119,8 @@ def with_target(
         height = s.size[1] if s.size else int(shrunk_size(info.width, info.height, s.shrink)[1] * (s.scale or scale))
         name, suffix = f'{stem}_tsr_{height}p', _suffix(s.codec)
     names = [f'{name}{suffix}', *(f'{name}-{i}{suffix}' for i in range(2, 1000))]
-    return replace(s, out=next(n for n in names if s.overwrite or not Path(n).exists()))
+    free = (n for n in names if Path(n).absolute() not in taken and (s.overwrite or not Path(n).exists()))
+    return replace(s, out=next(free))
 
 # %% ../nbs/28a_upscaling.ipynb #28a0000c
 def is_pictures(
@@ -142,8 +144,9 @@ def frames_in_part(
     times # of its source
 ): # (first, number) of the frames that are upscaled
     "Which frames lie in the chosen part."
-    end = s.start + s.duration if s.duration else math.inf
-    chosen = [i for i, t in enumerate(times) if s.start <= t < end]
+    start = Fraction(str(s.start)) # 0.04 is 1/25
+    end = start + Fraction(str(s.duration)) if s.duration else math.inf
+    chosen = [i for i, t in enumerate(times) if start <= t < end]
     return (chosen[0], len(chosen)) if chosen else (len(times) - 1, 0)
 
 def source_options(
@@ -375,13 +378,23 @@ class UpscaleJob:
     ):
         "Start the process. Raises `TSRError` if another job writes the same file."
         info, scale = probe(settings.video), load_model(settings.model).scale if not settings.out else None
-        s = replace(with_target(settings, info, scale), video=str(Path(settings.video).absolute()))
+        s = replace(settings, video=str(Path(settings.video).absolute()))
+        s = with_target(s, info, scale, self._written_by_others(s))
         if s.mode == 'evaluate' and not s.save: return self._launch(s, queue)
         with claim(s.target):
             for job in find_jobs(self.jobs):
                 if job['phase'] in ACTIVE and job.get('target') == str(s.target.absolute()):
                     raise TSRError(f'{s.target}: another job is going to write it; choose another name')
             self._launch(s, queue)
+
+    def _written_by_others(self, s): # set of paths
+        "What the jobs with other settings are going to write; one with the same settings is not begun twice."
+        own, found = asdict(s) | dict(out=''), set()
+        for job in find_jobs(self.jobs):
+            if job['phase'] not in ACTIVE or 'target' not in job: continue
+            with suppress(OSError, ValueError, TypeError):
+                if asdict(UpscaleSettings.load(job['folder']/'job.json')) | dict(out='') != own: found.add(Path(job['target']))
+        return found
 
     def _launch(self, s, queue):
         folder = next_folder(self.jobs/_safe(s.target.stem))

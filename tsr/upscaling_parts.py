@@ -314,17 +314,16 @@ def _check_size(s, info, scale):
 
 def _check_target(s):
     "Raise `TSRError` if the result cannot be written."
-    if not s.out: return
     path, parent = s.target, s.target.absolute().parent
-    if s.mode == 'upscale':
+    if len(path.name.encode()) > _LONGEST_NAME: raise TSRError(f'the name is too long: at most {_LONGEST_NAME} bytes')
+    if s.mode == 'upscale' and s.out:
         try: check_output(path, s.video or None)
         except TSRError as e: raise TSRError(str(e).removeprefix(f'{path}: ')) from None
         if output_exists(path) and not s.overwrite: raise TSRError('exists already; choose another name, or tick "Overwrite existing file"')
-    elif path.is_file(): raise TSRError(f'{path} is a file; name a folder')
+    elif s.out and path.is_file(): raise TSRError(f'{path} is a file; name a folder')
     while is_sequence(path) and not parent.exists(): parent = parent.parent
     if not parent.is_dir(): raise TSRError(f'no such folder: {parent}')
     if not os.access(parent, os.W_OK) or str(parent).startswith('/proc'): raise TSRError(f'cannot be written: {parent}')
-    if len(path.name.encode()) > _LONGEST_NAME: raise TSRError(f'the name is too long: at most {_LONGEST_NAME} bytes')
 
 _LONGEST_NAME = 200 # bytes; file systems allow 255, with what is added while the file is being written
 
@@ -372,7 +371,7 @@ class UpscaleChecker(Part):
     def _note(self, field, function):
         try: function()
         except _Elsewhere as e: self.problems.setdefault(e.field, str(e))
-        except TSRError as e: self.problems.setdefault(field, str(e))
+        except (TSRError, OSError) as e: self.problems.setdefault(field, first_line(e)) # also a path that the system refuses
 
     def _find_model(self, name):
         path = Path(name)

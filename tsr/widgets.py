@@ -1127,6 +1127,12 @@ def upload_room(): # int, bytes
     "How large an upload may be: what is free on the disk, less a reserve."
     return max(0, shutil.disk_usage(cache_dir('uploads')).free - _RESERVE)
 
+def _remove_stale_parts(hours=2.):
+    "Remove what is left of uploads whose page or kernel has gone: nothing has been written to it for hours."
+    for part in cache_dir('uploads').glob('*.part'):
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > 3600 * hours: part.unlink()
+
 def _remember_upload(name, file):
     "A name that another upload has gets a number."
     with run_lock(cache_dir('locks')/'uploads', 10.):
@@ -1223,6 +1229,7 @@ class Upload(Part):
         multiple=True # several files at a time
     ):
         self.on_upload, self.incoming = on_upload, {} # by the number that the browser gave them
+        _remove_stale_parts()
         self.box = _UploadArea(accept=sorted(VIDEO_SUFFIXES), multiple=multiple, room=float(upload_room()))
         self.box.on_msg(self._react)
 
@@ -1268,7 +1275,8 @@ def resolve_video(
     text # a path, or 'upload:' and the name of an upload
 ): # str, a path
     "The file that a line of a `VideoPicker` means."
-    return str(uploaded_video(text.removeprefix(_UPLOADED).strip())) if text.startswith(_UPLOADED) else text
+    if text.startswith(_UPLOADED): return str(uploaded_video(text.removeprefix(_UPLOADED).strip()))
+    return os.path.expanduser(text.strip('"\'')) # a path that was copied may be in quotation marks
 
 def video_line(
     path # of a video
