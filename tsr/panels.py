@@ -153,6 +153,7 @@ class TrainingPanel:
             if not paths: raise TSRError('no videos to train on: enter a path, select one found here, or upload a file')
             if self.checker.problem: raise TSRError(self.checker.problem)
             if not resume and (taken := folder_problem(form.folder)): raise TSRError(f'{form.folder or "Run folder"}: {taken}')
+            self.checker.timer.cancel()
             self.job.start(paths, config, form.folder, resume, form.mlflow, queue)
             self.job_list.refresh()
             if queue: form.set(out=following_folder(form.folder)) # for the next one
