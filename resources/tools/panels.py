@@ -209,6 +209,29 @@ def compare(page, folder, expect):
     cut_at(50) # the divider stays where it was
     handle.press('ArrowRight')
     cut_at(52)
+    page.get_by_role('button', name='Fit the page').click()
+    other_sides(page, expect)
+
+def other_sides(page, expect):
+    "The difference, another frame, another model at the left, and both videos at once."
+    stage, handle = page.locator('.tsr-stage:visible'), page.locator('.tsr-handle:visible')
+    difference = page.get_by_role('button', name='Show four times the difference')
+    difference.click()
+    expect(stage).to_have_class(re.compile('tsr-difference'))
+    expect(handle).to_have_count(0)
+    difference.click()
+    expect(page.get_by_text('frame 7 of 12')).to_be_visible()
+    before = stage.locator('img').first.get_attribute('src')
+    page.get_by_role('button', name='Next frame').click()
+    expect(page.get_by_text('frame 8 of 12')).to_be_visible()
+    expect(stage.locator('img').first).not_to_have_attribute('src', before)
+    page.get_by_label('Left side').select_option('original (nearest)')
+    expect(stage.locator('img[alt="original (nearest)"]')).to_have_count(1)
+    page.get_by_role('button', name='Play both videos').click()
+    page.wait_for_function('() => { const v = [...document.querySelectorAll(".tsr-stage video")]; return v.length == 2 && v.every(e => e.currentTime > .1)'
+                           ' && Math.abs(v[0].currentTime - v[1].currentTime) < .1 }')
+    page.get_by_role('button', name='Play both videos').click()
+    expect(stage.locator('video')).to_have_count(0)
 
 def accessible(page, name):
     "axe-core finds nothing serious in what is visible of the panels."
