@@ -116,6 +116,7 @@ def set_up_training(page, expect):
     expect(page.get_by_text('with a decimal point')).to_have_count(0)
     button(page, 'Advanced').click()
     expect(page.get_by_text('1 video, 24 frames of 512×288, 256×144 to 512×288')).to_be_visible()
+    expect(page.get_by_text('Patch size (LR px)')).to_be_hidden()
     button(page, 'Advanced').focus()
     press(page, 'Show Python code', 'Enter', True)
     expect(page.locator('code.tsr-code')).to_contain_text('learning_rate=0.004')
