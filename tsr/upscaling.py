@@ -28,6 +28,7 @@ from .inference import Upscaler, optimize_for_inference, pick_device, shrunk, sh
 from .jobs import ACTIVE, Follower, claim, find_jobs, jobs_ahead, launch, next_folder
 from .model import Interpolation, load_model
 from .resample import to_bytes
+from .segments import discard_segments, finished_frames
 from .video import frame_times, output_exists, probe, read_frames, write_frames
 
 # %% ../nbs/28a_upscaling.ipynb #28a00007
@@ -156,7 +157,7 @@ class _Reporter:
     def frame_ready(self, lr=None, sr=None):
         "A frame was upscaled or scored."
         if (self.folder/'stop').exists(): raise Cancelled('cancelled, nothing was written')
-        self.done += 1
+        self.done = min(self.done + 1, self.total or math.inf) # some frames in front of those that are missing are made again
         if time.monotonic() - self._written >= .5: self.write('running')
         if sr is not None: self.show(lambda: (lr, sr))
 
@@ -192,12 +193,17 @@ def _upscale(
     reporter, # `_Reporter`
     s # `UpscaleSettings`
 ): # dict of `Upscaler.video`
-    "Write the upscaled video."
-    if output_exists(s.target) and not s.overwrite:
+    "Write the upscaled video; continues what a job of the same settings left when it was killed."
+    if s.overwrite: discard_segments(s.target)
+    reporter.done = finished_frames(s.target) # by a job that was killed
+    if output_exists(s.target) and not s.overwrite and not reporter.done:
         raise TSRError(f'{s.target}: exists already; choose another name, or tick "Overwrite existing file"')
     upscaler = _WatchedUpscaler(reporter.frame_ready, s.model)
     encoding = dict(crf=s.crf, preset=s.preset, lossless=s.lossless, encoder='tsr upscale')
-    done = upscaler.video(s.video, s.target, s.scale, s.size, shrink=s.shrink, progress=False, **encoding, **s.part)
+    try: done = upscaler.video(s.video, s.target, s.scale, s.size, shrink=s.shrink, progress=False, resume=True, **encoding, **s.part)
+    except Cancelled:
+        discard_segments(s.target)
+        raise
     return done | dict(bytes=s.target.stat().st_size)
 
 def _evaluate(reporter, s): # dict
@@ -298,6 +304,10 @@ class UpscaleJob:
         return jobs_ahead(self.status['pid']) if self.phase == 'queued' else 0
 
 # %% ../nbs/28a_upscaling.ipynb #28a0001a
+def _continues(s): # what another start would not have to do
+    kept = finished_frames(s.target) if s.mode == 'upscale' else 0
+    return f' with the same settings, and it goes on after frame {kept:,}' if kept else ''
+
 def _frames_text(s): return f'{s.get("done", 0):,} of {s["total"]:,} frames' if s.get('total') else 'starting'
 
 def job_summary(
@@ -311,7 +321,7 @@ def job_summary(
     texts = dict(queued=f'{s.title}: waits in the queue, {ahead} job{"s" * (ahead != 1)} before it', starting=f'{s.title}: starting',
                  running=f'{s.title}: {doing}, {_frames_text(status)}', cancelled=status.get('error') or f'{s.title}: taken out of the queue',
                  failed=status.get('error'), gone=f'{s.title}: the folder of the job was deleted',
-                 died=f'{s.title}: the process was killed after {_frames_text(status)}; start it again')
+                 died=f'{s.title}: the process was killed after {_frames_text(status)}; start it again{_continues(s)}')
     if phase != 'done': return texts[phase]
     if s.mode == 'evaluate':
         kept = f'; videos and pictures are in {r["saved"]}' if r.get('saved') else ''
