@@ -127,10 +127,9 @@ def is_pictures(
     path # of an input
 ): # bool
     "Whether an input is one of numbered pictures: their pattern, or a folder of pictures and no videos."
-    if not is_sequence(path): return False
-    suffixes = {p.suffix.lower() for p in Path(path).iterdir()} if Path(path).is_dir() else set()
-    videos = any(p.suffix.lower() in VIDEO_SUFFIXES for p in Path(path).rglob('*')) if suffixes & set(PICTURES) else True
-    return not Path(path).is_dir() or not videos
+    if not os.path.isdir(path): return Path(path).suffix.lower() in PICTURES and is_sequence(path)
+    suffixes = {p.suffix.lower() for p in Path(path).iterdir()}
+    return bool(suffixes & set(PICTURES)) and not any(p.suffix.lower() in VIDEO_SUFFIXES for p in Path(path).rglob('*'))
 
 def source_times(
     s # `UpscaleSettings`

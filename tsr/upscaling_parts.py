@@ -80,7 +80,7 @@ _FIELDS = dict( # control: its label, its tooltip, whether it takes a whole row
     scale=('Scale', 'Ratio of the size of the result to that of the video', False),
     width=('Width (px)', 'Exact width of the result', False),
     height=('Height (px)', 'Exact height of the result', False),
-    shrink=('Shrink first to height', 'For a video that was enlarged before and is soft: average it down first; empty: no', False),
+    shrink=('Shrink first to height (px)', 'For a video that was enlarged before and is soft: average it down first; empty: no', False),
     deinterlace=('Interlaced video', 'What to do with frames that hold two fields, as of television and camcorders', False),
     hdr=('HDR video', 'Keep it as HDR with 10 bits, or convert it for usual screens; other videos are not changed', False),
     fps=('Frames per second', 'Of numbered pictures; empty: 25', False),
@@ -223,7 +223,7 @@ class UpscaleForm(Part):
     def _each_file(self):
         for line, path in zip(self.videos.lines, self.videos.paths):
             if is_pictures(path): yield path, _pictures_name(path)
-            elif Path(path).is_dir() or '*' in path: yield from ((str(f), f.name) for f in find_videos(path))
+            elif os.path.isdir(path) or '*' in path: yield from ((str(f), f.name) for f in find_videos(path))
             else: yield path, Path(line.removeprefix('upload:')).name
 
     def load(self,
@@ -270,8 +270,8 @@ def _upscale_cards(
     cards = dict(video=card('Videos', form.videos.box), model=card('Model', grid(*rows('model', 'mode')), form.about),
                  result=card('Output', grid(*rows('sizing', 'scale', 'width', 'height', 'heights', 'every', 'save', 'out', 'overwrite'))))
     source = rows('start', 'duration', 'shrink', 'deinterlace', 'hdr', 'fps', 'downscale')
-    encoding = card('Encoding', grid(*rows(*_ENCODING)))
-    advanced = W.Box([card('Source', grid(*source)), encoding]).add_class('tsr-two')
+    encoding = card('Encoding', grid(*rows(*_ENCODING)).add_class('tsr-roomy'))
+    advanced = W.Box([card('Source', grid(*source).add_class('tsr-roomy')), encoding]).add_class('tsr-two')
     return cards, encoding, disclosure('Advanced', advanced)
 
 _ENCODING = 'codec', 'crf', 'preset', 'lossless', 'audio'
