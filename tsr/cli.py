@@ -34,6 +34,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand
 
 from .codecs import CODECS
 from .core import TSRError
@@ -49,7 +50,7 @@ from .samples import TEST_SCENES, make_sample
 from .segments import discard_segments, finished_frames, segments_folder
 from .shards import is_shards, write_shards
 from .streams import AUDIO
-from .training import MultiTrainer, TrainConfig, git_commit
+from .training import OTHER_NAMES, MultiTrainer, TrainConfig, git_commit
 from .upscaling import is_pictures, run_job
 from .video import CONTAINERS, output_exists, pick_suffix, probe, write_frames
 
@@ -449,6 +450,15 @@ def train(
         typer.echo(f'stopped after step {trainer.step}; the same command with --resume continues')
         raise typer.Exit(130)
 
+class _ConfigCommand(TyperCommand):
+    "A command that knows what other libraries call its options."
+    def parse_args(self, ctx, args):
+        try: return super().parse_args(ctx, args)
+        except Exception as e: # click's, of which typer may bring its own
+            name = OTHER_NAMES.get(getattr(e, 'option_name', '').lstrip('-').replace('-', '_'))
+            if name: setattr(e, 'possibilities', [f'--{name.replace("_", "-")}']) # noqa: B010 (a type checker knows no such attribute)
+            raise
+
 def _takes_config(command):
     "Give a command that has `**config` an option for each field of `TrainConfig`."
     signature = inspect.signature(command)
@@ -456,7 +466,7 @@ def _takes_config(command):
     signature = signature.replace(parameters=[*own, *_config_options()])
     setattr(command, '__signature__', signature) # noqa: B010 (a type checker knows no such attribute of a function)
     command.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
-    return app.command()(command)
+    return app.command(cls=_ConfigCommand)(command)
 
 _takes_config(train)
 

@@ -158,7 +158,7 @@ class Study:
         folder = self.out/trial.user_attrs.get('folder', f'trial_{trial.number:03}')
         trial.set_user_attr('folder', folder.name)
         report = Report(trial, self.metric)
-        log = callbacks_for(self.mlflow, parent=self.out.name)
+        log = callbacks_for(self.mlflow, parent=self.out.name, models='none') # they stay in the folders of the trials
         trainer = MultiTrainer(self.videos, with_options(self.config, _suggest(trial, self.space)), folder, [report, *log, *self.callbacks])
         try: trainer.train(resume=True)
         except TSRError as e: # it diverged

@@ -607,25 +607,34 @@ class RateMeter:
         return f'{text}, {rate:.{0 if rate >= 10 else 1}f}/s{left}'
 
 # %% ../nbs/29_widgets.ipynb #e34163f1
-class _Refresher(threading.Thread):
-    "Calls functions again and again, each after its own number of seconds; what fails is tried again."
-    def __init__(self):
-        super().__init__(daemon=True, name='tsr-refresh')
-        self.tasks, self.lock = [], threading.Lock() # [due, seconds, weak method]
+class _Refresher:
+    "Calls functions again and again in a thread, each after its own number of seconds; what fails is tried again."
+    def __init__(self,
+        pause=1. # seconds between two looks at what is due
+    ): self.pause, self.tasks, self.lock, self.thread = pause, [], threading.Lock(), None
 
     def add(self, method, seconds):
         "Call a method for as long as its object exists."
-        with self.lock: self.tasks.append([time.monotonic() + seconds, seconds, weakref.WeakMethod(method)])
-        if not self.is_alive(): self.start()
+        with self.lock:
+            self.tasks.append([time.monotonic() + seconds, seconds, weakref.WeakMethod(method)])
+            if self.thread: return
+            self.thread = threading.Thread(target=self._run, daemon=True, name='tsr-refresh')
+            self.thread.start()
 
-    def run(self):
+    def _run(self, clock=time.monotonic, sleep=time.sleep): # the names of the module go before a thread that waits does
         while True:
-            time.sleep(1)
-            with self.lock: self.tasks = [t for t in self.tasks if t[2]()]
+            sleep(self.pause)
+            with self.lock:
+                self.tasks = [t for t in self.tasks if t[2]()]
+                if not self.tasks:
+                    self.thread = None
+                    return
             for task in self.tasks:
-                if task[0] > time.monotonic() or not (method := task[2]()): continue
-                with suppress(Exception): method()
-                task[0] = time.monotonic() + task[1]
+                if task[0] > clock() or not (method := task[2]()): continue
+                try: method()
+                except Exception: pass
+                del method # or its object would not go
+                task[0] = clock() + task[1]
 
 _REFRESHER = _Refresher()
 

@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -33,7 +34,8 @@ def processor(): # str
 
 def save(study, results):
     "The table, and what follows from it."
-    with atomic_write(results/'study.csv') as part: study.table().drop(columns='user_attrs_folder', errors='ignore').to_csv(part, index=False, float_format='%.6g')
+    table = study.table().drop(columns='user_attrs_folder', errors='ignore').replace(re.escape(f'{study.out}{os.sep}'), '', regex=True) # no paths of this machine
+    with atomic_write(results/'study.csv') as part: table.to_csv(part, index=False, float_format='%.6g')
     try: best = asdict(study.best)
     except TSRError: return # no trial is complete yet
     ended = study.table().state.value_counts().to_dict()
