@@ -332,13 +332,15 @@ class Repair:
         if self.frame is None: return []
         promised, lined_up = self._promised(time)
         if self.suspect is None: return promised if lined_up else []
-        return promised or self._on_grid(time)
+        times = [self.time]
+        for known in [*promised, time]: times += [*self._on_grid(times[-1], known, 0 if promised else self.failures), known]
+        return times[1:-1]
 
-    def _on_grid(self, time):
-        "The times between the last frame and this one, if the frames before were evenly spaced."
+    def _on_grid(self, start, end, failures):
+        "The times between `start` and `end`, if the frames before were evenly spaced; else as many as there were failures."
         steps = [*self.steps] if len(self.steps) == 3 or not self.declared else [*self.steps, self.declared]
-        if not steps or time <= self.time: return []
+        if not steps or end <= start: return []
         even, step = max(steps) - min(steps) <= Fraction(2, 1000), sum(steps) / len(steps)
-        count = round((time - self.time) / step) if even and step else 1 + self.failures
-        if count < 2 and time - self.time > 2 * max(steps): self.damage.note('gap', self.time)
-        return [self.time + (time - self.time) * i / count for i in range(1, count)]
+        count = round((end - start) / step) if even and step else 1 + failures
+        if count < 2 and end - start > 2 * max(steps): self.damage.note('gap', start)
+        return [start + (end - start) * i / count for i in range(1, count)]

@@ -1,7 +1,8 @@
 """The table of several models on the clips of a folder: `python resources/experiments/evaluate.py FOLDER MODEL... --out FILE.csv`
 
 It is `tsr evaluate` with names: a model may be given as NAME=FILE, and with `--weights FOLDER` the file of a NAME is FOLDER/NAME.safetensors. In
-float32, in which all processors agree, unless `--precision` says otherwise. The mean gains also go into the .json beside the table, as DVC's metrics.
+float32, in which processors differ by rounding alone, unless `--precision` says otherwise. The mean gains also go into the .json beside the table, as
+DVC's metrics.
 """
 import argparse
 from pathlib import Path

@@ -1,42 +1,27 @@
-"""The original's experiments: who goes on, and the tables.
+"""The tables of the original's experiments: `python resources/experiments/stages.py FOLDER MODEL... [--every N] [--scale S] --out NAME`
 
-    python resources/experiments/stages.py best MODEL... --to FILE --table FILE.csv     copy the model with the best validation PSNR
-    python resources/experiments/stages.py like MODEL                                   print the options with which it was trained: loss and optimizer
-    python resources/experiments/stages.py score FOLDER MODEL... --every N --out NAME   NAME.csv in the report's form, NAME_tidy.csv with all there is
-    python resources/experiments/stages.py mlflow URI --table FILE.csv                  the runs of a store, compared
+NAME.csv has the report's form, NAME_tidy.csv all there is. MODEL is the file of a training, or NAME=FILE.
 """
 import argparse
 import hashlib
-import shutil
 from pathlib import Path
 
-import pandas as pd
-
-from tsr.evaluation import evaluate, label_models, model_label, report_table, save_table
+from tsr.evaluation import evaluate, label_models, report_table, save_table
 from tsr.inference import optimize_for_inference
 from tsr.model import TSRCNN, SRModel, load_model, model_info
 from tsr.resample import resize
-from tsr.tracking import runs
 from tsr.training import TrainConfig, git_commit, run_name
 
 def recorded_name(
     path # of a checkpoint
-): # str, as MLflow has it too
-    "What the training of a checkpoint was called."
-    about = model_info(path)['provenance']
-    return run_name(TrainConfig.load(about['config']), len(about['trained_on']))
-
-def best(
-    models, # list of paths
-    to, # path of the copy
-    table # path of the .csv file that says why
-):
-    "Choose by the validation clips, which all of these models share."
-    scores = [model_info(m)['provenance'] for m in models]
-    rows = pd.DataFrame([dict(model=model_label(m), run=recorded_name(m), steps=p['steps'], minutes=p['minutes']) | {k: p['scores'][k] for k in ('psnr', 'gain_psnr', 'ssim', 'gain_ssim')} for m, p in zip(models, scores)])
-    rows['chosen'] = rows.psnr == rows.psnr.max()
-    rows.to_csv(table, index=False, float_format='%.4f')
-    shutil.copyfile(models[rows.psnr.idxmax()], to)
+): # str
+    "What a training is called in the report's form, with its seed if it has one."
+    about = model_info(path)
+    args, p = about['args'], about['provenance']
+    base = p['base'] or ('large' if args['kernels'][0] == 11 else 'small')
+    config = TrainConfig(model=f'{base}.safetensors', optimizer=p['optimizer'], loss=p['loss'], steps=p['steps'],
+                         **{k: args[k] for k in ('frames_back', 'frames_forward')})
+    return f'{run_name(config, len(p["trained_on"]))}_seed{p["seed"]}'
 
 class Resized(SRModel):
     "A network that enlarges by whole numbers alone, as `Upscaler` uses it at another scale: enlarged, then made smaller."
@@ -84,20 +69,10 @@ def score(
 
 if __name__ == '__main__':
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    tasks = parser.add_subparsers(dest='task', required=True)
-    for name, *positional in (('best', 'models'), ('like', 'model'), ('score', 'folder', 'models'), ('mlflow', 'uri')):
-        task = tasks.add_parser(name)
-        for p in positional: task.add_argument(p, nargs='+' if p == 'models' else None)
-        if name == 'best': task.add_argument('--to', required=True)
-        if name in ('best', 'mlflow'): task.add_argument('--table', required=True)
-        if name == 'score':
-            task.add_argument('--every', type=int, default=1)
-            task.add_argument('--scale', type=float, default=2)
-            task.add_argument('--out', required=True)
+    parser.add_argument('folder')
+    parser.add_argument('models', nargs='+', metavar='MODEL')
+    parser.add_argument('--every', type=int, default=1, help='score every Nth frame')
+    parser.add_argument('--scale', type=float, default=2, help='ratio of HR and LR')
+    parser.add_argument('--out', required=True, help='path of the tables, without suffix')
     args = parser.parse_args()
-    if args.task == 'best': best(args.models, args.to, args.table)
-    if args.task == 'like':
-        config = model_info(args.model)['provenance']['config']
-        print(f'--optimizer {config["optimizer"]} --loss {config["loss"]}')
-    if args.task == 'score': score(args.folder, args.models, args.every, args.scale, args.out)
-    if args.task == 'mlflow': runs(args.uri).to_csv(args.table, index=False, float_format='%.4f')
+    score(args.folder, args.models, args.every, args.scale, args.out)

@@ -1,4 +1,4 @@
-"""Whether the pages of `report.py html` fit their window: `python resources/tools/layout.py FOLDER [NAME...]`, NAME: pages to leave out
+"""Whether the pages of `report.py html` fit their window: `python resources/tools/layout.py FOLDER`
 
 Opens each page in Chromium. At 1440 pixels no table and no block of code may be wider than its place, at 420 the page itself must not scroll sideways.
 Needs playwright and a Chromium; where there is none it says so and succeeds, but not in CI.
@@ -20,8 +20,7 @@ FIND = '''wide => {
 }'''
 
 def look(
-    folder, # of the pages
-    left_out=() # names of pages
+    folder # of the pages
 ): # list of text
     "What does not fit."
     from playwright.sync_api import sync_playwright
@@ -31,7 +30,6 @@ def look(
     with sync_playwright() as p, p.chromium.launch(executable_path=browser_path, args=['--no-sandbox']) as browser:
         page = browser.new_page()
         for path in sorted(Path(folder).glob('*.html')):
-            if path.stem in left_out: continue
             page.set_viewport_size(dict(width=WIDE, height=900))
             page.goto(path.resolve().as_uri(), wait_until='domcontentloaded')
             found += [f'{path.name} at {WIDE}: {line}' for line in page.evaluate(FIND, True)]
@@ -40,7 +38,7 @@ def look(
     return found
 
 if __name__ == '__main__':
-    try: found = look(sys.argv[1], sys.argv[2:])
+    try: found = look(sys.argv[1])
     except (ImportError, FileNotFoundError) as e:
         if os.environ.get('CI'): raise
         sys.exit(print(f'not looked at: {e}'))

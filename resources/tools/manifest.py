@@ -3,7 +3,6 @@
     python resources/tools/manifest.py FOLDER... -o train.csv        write it
     python resources/tools/manifest.py FOLDER... --check train.csv   exit with one line that says what differs
     python resources/tools/manifest.py FOLDER --film train.csv       make the sample clips that it lists, where they are not yet
-    python resources/tools/manifest.py FOLDER --link third1.csv      make a folder of links to those files of FOLDER that it lists, and check them
 
 The tasks can be given together. A video of FOLDER is listed by its path from that folder's name on; a single file may be given as NAME=FILE.
 The check compares the columns that the table has. That of sample clips has neither bytes nor hashes: their pixels are
@@ -89,29 +88,15 @@ def render_scene(
         path.parent.mkdir(parents=True, exist_ok=True)
         make_sample(path.stem, path, int(row['frames']), size=(int(row['height']), int(row['width'])))
 
-def link(
-    manifest, # path of a table
-    folder # where the files are
-): # `Path` of the new folder, which is called as the table
-    "A part of a folder as a folder of its own."
-    top = Path(manifest).with_suffix('')
-    top.mkdir(exist_ok=True)
-    for name in read(manifest):
-        place = top/Path(name).name
-        place.unlink(missing_ok=True)
-        place.symlink_to((Path(folder)/place.name).resolve())
-    return top
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('inputs', nargs='+', metavar='FOLDER')
-    for flags in (('-o', '--out'), ('--check',), ('--film',), ('--link',)): parser.add_argument(*flags, metavar='MANIFEST')
+    for flags in (('-o', '--out'), ('--check',), ('--film',)): parser.add_argument(*flags, metavar='MANIFEST')
     args = parser.parse_args()
-    if not (args.out or args.check or args.film or args.link): parser.error('what shall be done with MANIFEST?')
+    if not (args.out or args.check or args.film): parser.error('what shall be done with MANIFEST?')
     if args.film: render_scene(args.film, args.inputs[0])
     if args.out: write(args.out, named(args.inputs))
     if listed := args.check or args.film: check(listed, named(args.inputs))
-    if args.link: check(args.link, named([str(link(args.link, args.inputs[0]))]))
 
 if __name__ == '__main__':
     try: main()

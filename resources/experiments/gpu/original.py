@@ -27,7 +27,7 @@ from safetensors.torch import load_file, save_file
 
 from tsr.losses import _C1, _C2, _WINDOWS, MSE, PNSR
 
-THIRDS = (  # resources/experiments/full/third1.csv to third3.csv
+THIRDS = (  # the clips of `train`, by their names in turn
     (
         'coffee',
         'dashcam_2',
