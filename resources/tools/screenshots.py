@@ -35,7 +35,7 @@ def photograph(
     address, # of the page
     texts, # dict: text that must be on the page -> how often, at least
     browser, # path of Chromium
-    unfold=False # the runs that are nested in others
+    unfold=None # name of the run below which others are nested
 ): # PNG
     "What a page shows."
     from playwright.sync_api import expect, sync_playwright
@@ -44,7 +44,7 @@ def photograph(
         page = chromium.new_page(viewport=dict(width=1280, height=600 if unfold else 1080))
         page.route('**/*', lambda route: route.continue_() if route.request.url.startswith(site) else route.abort()) # nothing from outside
         page.goto(address)
-        if unfold: page.get_by_role('button', name='Expand rows').click(**patience)
+        if unfold: page.get_by_role('gridcell').filter(has_text=unfold).get_by_role('button').first.click(**patience)
         for text, count in texts.items(): expect(page.get_by_text(text, exact=True).nth(count - 1)).to_be_visible(**patience)
         for button in page.get_by_role('button', name='Close').all(): button.click() # of the assistant, which hides a third of the page
         page.wait_for_timeout(2000) # the charts draw themselves
@@ -85,7 +85,7 @@ def main():
     path = 'runs' if args.nested else f'runs/{run.info.run_id}/model-metrics'
     with StoreServer(args.uri) as server:
         address = f'{server.address}/#/experiments/{run.info.experiment_id}/{path}'
-        save(photograph(address, Counter(names), browser, args.nested), args.picture)
+        save(photograph(address, Counter(names), browser, args.nested and names[0]), args.picture)
     print(f'{args.picture}: {names[0]}, with {" and ".join(names[1:])}')
 
 if __name__ == '__main__':
