@@ -327,9 +327,9 @@ def _check_target(s):
 
 _LONGEST_NAME = 200 # bytes; file systems allow 255, with what is added while the file is being written
 
-def _check_encoding(s):
+def _check_encoding(s, info):
     "Raise `TSRError` if the codec does not go with the file, or with the other options."
-    target = s.target if s.out else with_target(s, probe(s.video), 2).target
+    target = s.target if s.out else with_target(s, info, 2).target
     try:
         codec = pick_codec(target, s.codec)
         if s.lossless or CODECS[codec].device: check_codec(target, codec, s.lossless)
@@ -364,7 +364,7 @@ class UpscaleChecker(Part):
             self._note('scale' if s.size is None else 'width', lambda: _check_size(s, self.info, self.model.scale))
             self._note('heights', lambda: s.mode == 'evaluate' and self._sides(s))
         if s.mode == 'upscale' or s.save: self._note('out', lambda: _check_target(s))
-        if s.mode == 'upscale' and self.info and 'out' not in self.problems: self._note('codec', lambda: _check_encoding(s))
+        if s.mode == 'upscale' and self.info and 'out' not in self.problems: self._note('codec', lambda: _check_encoding(s, self.info))
         first = next(iter(self.problems.values()), None)
         self.line.set_status(first or self._describe(s), 'error' if first else 'good' if s.video else '')
 

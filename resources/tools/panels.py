@@ -160,7 +160,7 @@ def train_longer(page, work, expect):
     mlflow = opened.value
     mlflow.set_default_timeout(TIMEOUT)
     expect(mlflow).to_have_title(re.compile('MLflow'))
-    expect(mlflow.get_by_text('tsr').first).to_be_visible()
+    expect(mlflow.get_by_text('tsr', exact=True).first).to_be_visible()
     mlflow.close()
     button(page, 'Train longer').click()
     expect(page.get_by_text('runs/panel-2: will go on from runs/panel-1/best.safetensors')).to_be_visible()
