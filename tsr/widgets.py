@@ -7,8 +7,8 @@ __all__ = ['STYLE', 'HEIGHTS', 'LABELS', 'BLUE', 'ORANGE', 'GREY', 'as_image', '
            'button', 'disclosure', 'note', 'duration_text', 'table_html', 'Part', 'Field', 'StatusLine', 'ProgressBar',
            'RateMeter', 'refresh_regularly', 'JobList', 'OpenButton', 'choices', 'parse_value', 'FieldControl',
            'ModelOptions', 'ConfigForm', 'list_videos', 'list_models', 'uploaded_video', 'IncomingFile', 'upload_room',
-           'Upload', 'resolve_video', 'VideoPicker', 'file_url', 'DrawThrottle', 'thin_curve', 'smooth_curve',
-           'line_series', 'ChartArea', 'ChartGrid']
+           'Upload', 'resolve_video', 'video_line', 'VideoPicker', 'file_url', 'DrawThrottle', 'thin_curve',
+           'smooth_curve', 'line_series', 'ChartArea', 'ChartGrid']
 
 # %% ../nbs/29_widgets.ipynb #335b0535
 import hashlib
@@ -24,7 +24,7 @@ import threading
 import time
 import uuid
 import weakref
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import MISSING, asdict, fields
 from itertools import islice
 from pathlib import Path
@@ -67,6 +67,7 @@ STYLE = '''<style>
   width: 100%; margin: 0}
 .tsr-grid {display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 148px), 1fr)); gap: 6px 12px;
   width: 100%; margin: 0}
+.tsr-roomy {grid-template-columns: repeat(auto-fill, minmax(min(100%, 200px), 1fr))}
 .tsr-field {margin: 0; min-width: 0} .tsr-wide {grid-column: 1 / -1}
 .tsr-field > .jupyter-widgets {width: auto !important; min-width: 0; margin: 0}
 .tsr-label, .tsr-bar label {display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
@@ -1136,6 +1137,12 @@ def upload_room(): # int, bytes
     "How large an upload may be: what is free on the disk, less a reserve."
     return max(0, shutil.disk_usage(cache_dir('uploads')).free - _RESERVE)
 
+def _remove_stale_parts(hours=2.):
+    "Remove what is left of uploads whose page or kernel has gone: nothing has been written to it for hours."
+    for part in cache_dir('uploads').glob('*.part'):
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > 3600 * hours: part.unlink()
+
 def _remember_upload(name, file):
     "A name that another upload has gets a number."
     with run_lock(cache_dir('locks')/'uploads', 10.):
@@ -1232,6 +1239,7 @@ class Upload(Part):
         multiple=True # several files at a time
     ):
         self.on_upload, self.incoming = on_upload, {} # by the number that the browser gave them
+        _remove_stale_parts()
         self.box = _UploadArea(accept=sorted(VIDEO_SUFFIXES), multiple=multiple, room=float(upload_room()))
         self.box.on_msg(self._react)
 
@@ -1277,7 +1285,18 @@ def resolve_video(
     text # a path, or 'upload:' and the name of an upload
 ): # str, a path
     "The file that a line of a `VideoPicker` means."
-    return str(uploaded_video(text.removeprefix(_UPLOADED).strip())) if text.startswith(_UPLOADED) else text
+    if text.startswith(_UPLOADED): return str(uploaded_video(text.removeprefix(_UPLOADED).strip()))
+    return os.path.expanduser(text.strip('"\'')) # a path that was copied may be in quotation marks
+
+def video_line(
+    path # of a video
+): # str
+    "The line of a `VideoPicker` that means a file: the name of an upload, or the path as seen from the current folder."
+    path = Path(path)
+    if path.parent == cache_dir('uploads'):
+        for name, file in _upload_names().items():
+            if file == path.name: return _UPLOADED + name
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 class VideoPicker(Part):
     "Paths of videos: typed, chosen among the files here, or uploaded."

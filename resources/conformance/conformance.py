@@ -90,9 +90,9 @@ def damaged_cases(folder):
         hole[len(hole) // 2:len(hole) // 2 + 3000] = bytes(3000)
         (folder/f'hole.{suffix}').write_bytes(hole)
         yield Case(f'3,000 bytes of zeros, {suffix}', [f'hole.{suffix}'], 'mkv', frames=frames, sound=False, said='is damaged')
-        (folder/f'cut.{suffix}').write_bytes(whole[:len(whole) // 2])
+        (folder/f'half.{suffix}').write_bytes(whole[:len(whole) // 2])
         said = r'ends at \d.\d\d s of 2.\d\d s|cannot be read after' if suffix != 'ts' else '' # a transport stream does not say how long it is
-        yield Case(f'cut in the middle, {suffix}', [f'cut.{suffix}'], 'mkv', frames=len(look(folder/f'cut.{suffix}').times), sound=False, said=said)
+        yield Case(f'cut in the middle, {suffix}', [f'half.{suffix}'], 'mkv', frames=len(look(folder/f'half.{suffix}').times), sound=False, said=said)
 
 def refused_cases(folder):
     "What is no video, and what is to be said."
