@@ -34,23 +34,24 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand
 
 from .codecs import CODECS
 from .core import TSRError
-from .data import VIDEO_SUFFIXES, find_videos, read_pairs
+from .data import find_videos, read_pairs
 from .distributed import shard, upscale_on_dask
 from .evaluation import check_table_path, distinct_names, evaluate, save_table, summary_table
 from .inference import Upscaler, shrunk_size, tune_malloc
 from .model import export_onnx, load_model, model_info
-from .pictures import PICTURES, find_sequence, is_sequence
+from .pictures import find_sequence, is_sequence
 from .resample import to_bytes
 from .runs import Progress
 from .samples import TEST_SCENES, make_sample
 from .segments import discard_segments, finished_frames, segments_folder
 from .shards import is_shards, write_shards
 from .streams import AUDIO
-from .training import MultiTrainer, TrainConfig, git_commit
-from .upscaling import run_job
+from .training import OTHER_NAMES, MultiTrainer, TrainConfig, git_commit
+from .upscaling import is_pictures, run_job
 from .video import CONTAINERS, output_exists, pick_suffix, probe, write_frames
 
 # %% ../nbs/30_cli.ipynb #6fe6595f
@@ -182,16 +183,10 @@ def _find_inputs(
     return [p for p in paths if p not in results]
 
 # %% ../nbs/30_cli.ipynb #9d659742
-def _is_pictures(path): # bool
-    "Whether an input is one of numbered pictures: their pattern, or a folder of pictures and no videos."
-    if not is_sequence(path): return False
-    suffixes = {p.suffix.lower() for p in path.iterdir()} if path.is_dir() else set()
-    return not path.is_dir() or bool(suffixes & set(PICTURES)) and not any(p.suffix.lower() in VIDEO_SUFFIXES for p in path.rglob('*'))
-
 def _find_sequences(videos):
     "Like `_find_inputs`, with folders of numbered pictures and their patterns as one input each."
     paths = [Path(p).expanduser() for p in videos]
-    pictures = [p for p in paths if _is_pictures(p)]
+    pictures = [p for p in paths if is_pictures(p)]
     others = [p for p in paths if p not in pictures]
     return [*pictures, *(_find_inputs(others) if others else [])]
 
@@ -455,6 +450,15 @@ def train(
         typer.echo(f'stopped after step {trainer.step}; the same command with --resume continues')
         raise typer.Exit(130)
 
+class _ConfigCommand(TyperCommand):
+    "A command that knows what other libraries call its options."
+    def parse_args(self, ctx, args):
+        try: return super().parse_args(ctx, args)
+        except Exception as e: # click's, of which typer may bring its own
+            name = OTHER_NAMES.get(getattr(e, 'option_name', '').lstrip('-').replace('-', '_'))
+            if name: setattr(e, 'possibilities', [f'--{name.replace("_", "-")}']) # noqa: B010 (a type checker knows no such attribute)
+            raise
+
 def _takes_config(command):
     "Give a command that has `**config` an option for each field of `TrainConfig`."
     signature = inspect.signature(command)
@@ -462,7 +466,7 @@ def _takes_config(command):
     signature = signature.replace(parameters=[*own, *_config_options()])
     setattr(command, '__signature__', signature) # noqa: B010 (a type checker knows no such attribute of a function)
     command.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
-    return app.command()(command)
+    return app.command(cls=_ConfigCommand)(command)
 
 _takes_config(train)
 
@@ -635,7 +639,7 @@ def _make_server(
     except ImportError: raise TSRError("the page needs Voila and ipywidgets: pip install 'tsr[notebooks]'") from None
     _check_host(host)
     os.environ['TSR_FILES'] = str(folder) # panels link to their results
-    videos = r'/files/(.+\.(?:mp4|m4v|mov|mkv))' # what panels write: no pictures that lie in the folder
+    videos = r'/files/(.+\.(?:mp4|m4v|mov|mkv|webm))' # what panels write: no pictures that lie in the folder
     files = [(videos, AuthenticatedFileHandler, dict(path=str(folder))),
              ('/files/.*', ErrorHandler, dict(status_code=404))]
     class Server(Voila):

@@ -69,13 +69,19 @@ class TrainingPanel:
                                        lambda: mlflow_address(self.run), lambda e: self.status.set_status(first_line(e), 'error'))
         code = disclosure('Show Python code', self.code)
         videos = [videos] if isinstance(videos, (str, os.PathLike)) else videos
-        self.form.set(config, videos=videos, mlflow=mlflow, out=out or next_run_folder(f'{runs}/panel'))
+        self._proposed = ''
+        self.form.set(config, videos=videos, mlflow=mlflow, out=out or '')
+        if not out: self._propose(next_run_folder(f'{runs}/panel'))
         self._open_first(out, videos)
         self.job_list = JobList(lambda: list_jobs(self.runs), self.open_job)
         self.box = page(self.form.box, self.checker.box, self.buttons.box, self.status.box, self.view.box, self.opened,
                         self.form.advanced, code, self.job_list.box)
         self.check()
         refresh_regularly(self._refresh, 10.)
+
+    def _propose(self, folder):
+        self._proposed = folder
+        self.form.set(out=folder)
 
     def _open_first(self, out, videos):
         "Show the run in `out`, or the one that is going on."
@@ -107,6 +113,8 @@ class TrainingPanel:
     def check(self):
         "Show what Start would do, and the training as Python code."
         form = self.form
+        if form.folder == self._proposed and not self._is_shown and folder_problem(form.folder).startswith('this folder'):
+            self._propose(following_folder(form.folder)) # another page has taken it
         try: paths, problem = form.paths, ''
         except TSRError as e: paths, problem = [], str(e)
         try:
@@ -145,8 +153,11 @@ class TrainingPanel:
             if not paths: raise TSRError('no videos to train on: enter a path, select one found here, or upload a file')
             if self.checker.problem: raise TSRError(self.checker.problem)
             if not resume and (taken := folder_problem(form.folder)): raise TSRError(f'{form.folder or "Run folder"}: {taken}')
+            self.checker.timer.cancel()
             self.job.start(paths, config, form.folder, resume, form.mlflow, queue)
             self.job_list.refresh()
+            if queue: form.set(out=following_folder(form.folder)) # for the next one
+            self.check()
 
     def start(self):
         "Start a new run."
@@ -273,7 +284,7 @@ class UpscalePanel:
         self.start_button.description = 'Evaluate' if form.controls['mode'].value == 'evaluate' else 'Upscale'
 
     def _several(self): # dict of problems
-        if len(self.form.videos.lines) > 1 and self.form.controls['out'].value.strip():
+        if self.form.controls['out'].value.strip() and len(self.form.files()) > 1:
             return dict(out='one name for several videos: leave it empty')
         return {}
 
@@ -299,10 +310,12 @@ class UpscalePanel:
         self.job.cancel()
 
     def open_job(self, kind, folder=None):
-        "Show a job of the list: an upscaling here, a run in its panel. With one argument, an upscaling."
+        "Show a job of the list, with its settings: an upscaling here, a run in its panel. With one argument, an upscaling."
         if folder is None: kind, folder = 'upscaling', kind
         if kind == 'training': return self._show_trainer().open_run(folder)
-        with self.status.report_errors(): self.job.open(folder)
+        with self.status.report_errors():
+            self.job.open(folder)
+            self.form.load(self.job.settings, keep_name=self.phase in ('died', 'failed', 'cancelled'))
 
     def _show_trainer(self): # `TrainingPanel`
         if self.trainer is None:
@@ -329,7 +342,7 @@ class UpscalePanel:
             self.status.set_status(job_summary(settings, status, self.job.ahead()), kind)
             if self.job.running: self.view.show_progress(self.job.folder, status)
             elif phase == 'done' and settings.mode == 'evaluate': self.view.show_scores(self.result)
-            elif phase == 'done': self.view.show_video(settings, status['result']['width'])
+            elif phase == 'done': self.view.show_video(settings, status['result']['width'], status.get('notes', ()))
 
     def _update_buttons(self): self.cancel_button.disabled = not self.job.running
 

@@ -116,7 +116,7 @@ def _samples(packet, context, rate):
     "Samples in a packet, None if only decoding can tell."
     tick = ratio(packet.time_base)
     length, size = round((packet.duration or 0) * tick * rate), _frame_size(context)
-    if length and tick * rate <= 1 and not size: return length
+    if length and tick * rate <= 1 and not size: return length + _skipped(packet)[1]  # Ogg leaves out what is not heard
     if context.name == 'opus': return _opus_samples(bytes(packet))
     if bits := re.match(r'pcm_\D*(\d+)', context.name): return packet.size * 8 // (int(bits[1]) * context.layout.nb_channels)
     if not size: return None

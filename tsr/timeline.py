@@ -88,6 +88,7 @@ def _span(times):
 _SEGMENT = b'\x18\x53\x80\x67' # the element of Matroska that holds all others
 _HEADERS = 48 # bytes between two packets that need no explanation; Matroska and AVI take 7 to 24
 _BACK, _AHEAD = 1, 60 # seconds by which a clock that jumps has been set anew
+_ROUNDING = Fraction(2, 1000) # seconds by which times of Matroska are off
 
 def _missing_bytes(path): # int
     "How much shorter a Matroska file is than its segment; 0 if that is not known, or the file was deleted while it is read."
@@ -218,14 +219,15 @@ def check_end(
     if promised is not None and promised - came > tolerance + Fraction(1, 2) / rate: damage.note_end(came - min(start, 0), promised)
 
 # %% ../nbs/20a_timeline.ipynb #e244801f
-_CLUSTER = b'\x1f\x43\xb6\x75'
-_FRONT = re.compile(rb'\x11\x4d\x9b\x74|\xec|\xbf|\x15\x49\xa9\x66|\x16\x54\xae\x6b|\x10\x43\xa7\x70|\x12\x54\xc3\x67|\x19\x41\xa4\x69|\x1c\x53\xbb\x6b')
+_CLUSTER, _BLOCKS = b'\x1f\x43\xb6\x75', (b'\xa3', b'\xa0')
+_FRONT = re.compile( # elements in front of the first block
+    rb'\x11\x4d\x9b\x74|\xec|\xbf|\xe7|\xa7|\xab|\x1f\x43\xb6\x75|\x15\x49\xa9\x66|\x16\x54\xae\x6b|\x10\x43\xa7\x70|\x12\x54\xc3\x67|\x19\x41\xa4\x69|\x1c\x53\xbb\x6b')
 _SEEK = re.compile(rb'\x53\xab\x84(.{4})\x53\xac([\x81-\x88])', re.DOTALL) # an element, and the length of its position
 
 def head_is_lost(
     path # of a Matroska file
 ): # bool
-    "Whether bytes are missing in front of its first cluster, or anywhere before an element that the header points to."
+    "Whether bytes are missing in front of its first block, or anywhere before an element that the header points to."
     with open(path, 'rb') as f:
         head = f.read(2**16)
         if (segment := head.find(_SEGMENT) + 4) < 4: return True
@@ -237,11 +239,11 @@ def head_is_lost(
         while True:
             f.seek(at)
             data = f.read(12)
-            if data.startswith(_CLUSTER): return False
-            if not (known := _FRONT.match(data)): return True
+            if data.startswith(_BLOCKS): return False
+            if not (known := _FRONT.match(data)) or len(data) < 12: return True
             length = 9 - data[known.end()].bit_length()
             number = int.from_bytes(data[known.end():known.end() + length], 'big')
-            at += known.end() + length + (number & (1 << 7 * length) - 1)
+            at += known.end() + length + (0 if data.startswith(_CLUSTER) else number & (1 << 7 * length) - 1)
 
 # %% ../nbs/20a_timeline.ipynb #da3a9e10
 class Repair:
@@ -252,17 +254,19 @@ class Repair:
         each=False # whether each packet shows a frame; those of VP8 and fields do not
     ):
         self.damage, self.declared, self.each, self.expected, self.steps = damage, step, each, [], deque(maxlen=3)
+        self.stay = 0 # seconds for which the last frame is shown by its packet
         self.frame = self.time = self.suspect = None # the last frame; when there was a sign of damage
         self.failures = 0 # packets without a time that could not be decoded
         self.from_key = None # whether the first packet was a key frame
 
     def expect(self,
         time, # seconds, of a packet
-        key=True # whether it is a key frame
+        key=True, # whether it is a key frame
+        stay=0 # seconds for which the frame is shown; 0: that is not known
     ):
         "A packet promises a frame."
         if self.from_key is None: self.from_key = key
-        heappush(self.expected, time)
+        heappush(self.expected, (time, stay))
 
     def suspect_from(self,
         time # seconds, or None
@@ -301,28 +305,33 @@ class Repair:
 
     def _begin(self, time):
         "Note what should have come before the first frame."
-        while self.expected and self.expected[0] < time:
-            earlier = heappop(self.expected)
+        while self.expected and self.expected[0][0] < time:
+            earlier, _ = heappop(self.expected)
             if self.suspect is not None or not self.from_key: self.damage.note('head', earlier, usual=not self.from_key)
 
     def finish(self): # iterator of (frame, time)
         "The frames that are missing at the end."
         certain = self.suspect is not None or self.each and not getattr(self.frame, 'interlaced_frame', False)
-        for time in self._promised(None) if certain and self.frame else ():
+        promised, lined_up = self._promised(None)
+        for time in promised if (certain or lined_up) and self.frame else ():
             self.damage.note('repeated', time)
             yield self.frame, time
 
-    def _promised(self, until): # list of times after the last frame for which a frame was promised
-        times = []
-        while self.expected and (until is None or self.expected[0] <= until):
-            time = heappop(self.expected)
-            if self.time is not None and time > self.time and time != until: times.append(time)
-        return times
+    def _promised(self, until): # (times after the last frame for which a frame was promised, whether they follow upon each other)
+        times, end, lined_up = [], (self.time or 0) + self.stay, self.stay > 0
+        while self.expected and (until is None or self.expected[0][0] <= until):
+            time, stay = heappop(self.expected)
+            if time == self.time: end, lined_up = time + stay, stay > 0
+            if time == until: self.stay = stay
+            if self.time is None or time <= self.time or time == until: continue
+            times.append(time)
+            lined_up, end = lined_up and stay > 0 and abs(time - end) <= _ROUNDING, time + stay
+        return times, lined_up and (until is None or abs(until - end) <= _ROUNDING)
 
     def _missing(self, time):
         if self.frame is None: return []
-        promised = self._promised(time)
-        if self.suspect is None: return []
+        promised, lined_up = self._promised(time)
+        if self.suspect is None: return promised if lined_up else []
         times = [self.time]
         for known in [*promised, time]: times += [*self._on_grid(times[-1], known, 0 if promised else self.failures), known]
         return times[1:-1]

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['RUNNING', 'ENDED', 'train_command', 'python_code', 'launch_training', 'failure_reason', 'current_status',
            'TrainingJob', 'next_run_folder', 'following_folder', 'folder_problem', 'TrainingForm', 'config_problem',
-           'estimate', 'time_step', 'StepTimer', 'TrainingChecker', 'run_summary', 'RunProgress',
+           'estimate', 'TrainingTime', 'plan_training', 'PlanTimer', 'TrainingChecker', 'run_summary', 'RunProgress',
            'compare_with_bicubic', 'mlflow_store', 'mlflow_address', 'result_remarks', 'RunView', 'list_trainings',
            'TrainingButtons']
 
@@ -14,7 +14,9 @@ import json
 import math
 import os
 import re
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 import warnings
@@ -22,18 +24,17 @@ from contextlib import suppress
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from .core import TSRError, first_line, write_json
 from .dataset import FrameSizes, probe_all
-from .inference import pick_device
 from .jobs import ACTIVE, Follower, claim, is_alive, jobs_ahead, launch, read_status
 from .model import MODELS, bundled_models, load_model
 from .runs import run_status, watch
-from .training import TrainConfig, build_model
+from .training import MultiTrainer, TrainConfig, build_model
 from tsr.widgets import (
     ChartGrid,
     ConfigForm,
@@ -53,6 +54,7 @@ from tsr.widgets import (
     grid,
     note,
     table_html,
+    video_line,
 )
 
 # %% ../nbs/29a_training_parts.ipynb #1b8e5e75
@@ -221,18 +223,16 @@ def folder_problem(
 ): # str, '' if there is none
     "Why a new run cannot be saved in a folder."
     if not str(folder): return 'enter where to save'
-    path = Path(folder).absolute()
+    try: return _folder_problem(Path(folder).absolute())
+    except OSError as e: return f'cannot be used: {e.strerror}' # as a name that is too long
+
+def _folder_problem(path):
     if path.is_file(): return 'is a file; name a folder'
     if (path/'state.safetensors').exists() or (path/'status.json').exists():
         return 'this folder already contains a run. Resume it or choose another'
     parent = next(p for p in (path, *path.parents) if p.exists())
     if not parent.is_dir(): return f'{parent} is a file; name another folder'
     return '' if os.access(parent, os.W_OK) and not str(parent).startswith('/proc') else f'cannot be written: {parent}'
-
-def _relative_paths(paths): # list of str
-    "Paths as seen from the current folder, where they are below it."
-    here = Path.cwd()
-    return [str(Path(p).relative_to(here)) if Path(p).is_relative_to(here) else p for p in paths]
 
 class TrainingForm(Part):
     "Videos, configuration, run folder and MLflow store of a training."
@@ -302,7 +302,7 @@ class TrainingForm(Part):
             if (folder/'config.json').exists(): self.set(TrainConfig.load(folder/'config.json'))
         if (folder/'command.json').exists():
             command = json.loads((folder/'command.json').read_text())
-            self.set(**command | dict(videos=_relative_paths(command['videos'])))
+            self.set(**command | dict(videos=list(map(video_line, command['videos']))))
         self.folder_text.value = str(folder)
 
 # %% ../nbs/29a_training_parts.ipynb #30d823fd
@@ -345,7 +345,7 @@ def _model_problem(config): # str
 def estimate(
     sources, sizes, # as in `config_problem`
     config=None, # `TrainConfig`: how long it would be; None: not said
-    step=None # seconds that a step takes here; None: not known
+    plan=None # `TrainingTime`; None: not known
 ): # str, as '1 video, 24 frames of 512×288, 256×144 to 512×288'
     "What would be trained on."
     shown = sorted({f'{s.width}×{s.height}' for s in sources})
@@ -355,75 +355,107 @@ def estimate(
     else: scale = f'{lr[0]}×{lr[1]} to {hr[0]}×{hr[1]}'
     plural = 's' * (len(sources) > 1)
     text = f'{len(sources)} video{plural}, {frames:,} frames of {", ".join(shown[:3])}{others}, {scale}'
-    return text + (_length(frames, sources, sizes, config, step) if config else '')
+    return text + (_length(frames, sources, sizes, config, plan) if config else '')
 
-def _length(frames, sources, sizes, config, step): # as '; about 120 steps, 24 s without loading and validation, up to 30 MB of ...'
-    steps = config.steps or config.epochs * math.ceil(frames * (1 - config.validation) * config.patches_per_window / config.batch_size)
+def _length(frames, sources, sizes, config, plan): # as '; about 120 steps, 24 s, up to 30 MB of ...'
+    held_out = 0 if isinstance(config.validation, str) else config.validation
+    each = plan.steps_per_epoch if plan else math.ceil(frames * (1 - held_out) * config.patches_per_window / config.batch_size)
+    steps = config.steps or config.epochs * each
     pixels = sum(len(s.times) * (math.prod(size.lr) + math.prod(size.hr)) for s, size in zip(sources, sizes))
     stored = min(3 * pixels / 1e6, 1000 * config.cache_gb) # decoded frames, a byte for each value
     length = f'{config.minutes:g} minutes' if config.minutes else f'about {steps:,} steps'
-    if step and config.minutes: length += f', at most {60 * config.minutes / step:,.0f} steps'
-    elif step: length += f', {duration_text(steps * step)} without loading and validation'
+    if plan and config.minutes: length += f', about {plan.epochs(60 * config.minutes) * plan.steps_per_epoch:,.0f} steps'
+    elif plan: length += f', {duration_text(plan.seconds(steps))}'
     return f'; {length}, up to {stored:,.0f} MB of decoded frames on the disk'
 
 # %% ../nbs/29a_training_parts.ipynb #8e58839e
-def time_step(
-    config # `TrainConfig`
-): # seconds
-    "How long a training step takes on this machine, without preparing its batch."
-    device = pick_device(config.device)
-    model = build_model(config).to(device).train()
-    frames = model.frames_back + 1 + model.frames_forward
-    x = torch.full((config.batch_size, frames, 3, config.patch, config.patch), .5, device=device)
-    for _ in range(2): # the first one allocates
-        begun = time.monotonic()
-        model(x).mean().backward()
-        if device.type == 'cuda': torch.cuda.synchronize(device)
-    return time.monotonic() - begun
+class TrainingTime(NamedTuple):
+    "How long the parts of a training take."
+    steps_per_epoch: int
+    step: float # seconds, with the reading of its batch
+    validation: float # seconds, after each epoch
+    decoding: float # seconds, once
 
-class StepTimer:
-    "Times a training step in the background."
-    fields = 'model', 'model_args', 'frames_back', 'frames_forward', 'scale', 'low_res', 'high_res', 'patch', 'batch_size', 'device'
-    known: dict = {} # seconds by setting, for all panels of this process; None: cannot be measured
+    def seconds(self, steps): # of so many steps
+        return self.decoding + steps * self.step + math.ceil(steps / self.steps_per_epoch) * self.validation
+
+    def epochs(self, seconds): # in so many seconds
+        return max(0., seconds - self.decoding) / (self.steps_per_epoch * self.step + self.validation)
+
+def plan_training(
+    videos, config # as in `MultiTrainer`
+): # `TrainingTime`
+    "Try a step and a frame of the validation, which changes nothing."
+    with tempfile.TemporaryDirectory() as out:
+        trainer = MultiTrainer(videos, config, Path(out)/'run', callbacks=[])
+        plan, validator, model = trainer.plan(), trainer.validator, trainer.model.eval()
+        for _ in range(2): # the first one is decoded
+            begun = time.monotonic()
+            validator.frame(model, validator.indices[0])
+        validation = (time.monotonic() - begun) * len(validator)
+        return TrainingTime(plan.steps_per_epoch, plan.pace, validation, plan.decode_seconds)
+
+if __name__ == '__main__' and '__file__' in globals(): print(json.dumps(plan_training(sys.argv[2:], TrainConfig.load(sys.argv[1]))))
+
+# %% ../nbs/29a_training_parts.ipynb #5350c10f
+class PlanTimer:
+    "Times a training in the background, in a process of its own: a trainer that is at work in this one stays undisturbed."
+    fields = ('model model_args frames_back frames_forward scale low_res high_res downscale patch patches_per_window strides batch_size '
+              'video_batch_size loss precision device validation validation_frames').split() # on which it depends
+    known: dict = {} # `TrainingTime` by setting, for all panels of this process; None: cannot be measured
 
     def __init__(self,
         on_timed=lambda: None, # called in the background when another time is known
         wait=.8 # seconds without a change before it begins
     ):
         self.on_timed, self.wait_before = on_timed, wait
-        self._wanted = self._thread = None
+        self._wanted = self._thread = self._process = None
 
     def ask(self,
-        config # `TrainConfig` that was found good
-    ): # seconds, or None as long as they are not known
-        "The time of a step; if it is not known, it is measured soon."
+        config, # `TrainConfig` that was found good
+        videos # paths
+    ): # `TrainingTime`, or None as long as it is not known
+        "How long it will take; if that is not known, it is measured soon."
         if not config.patch: return None # whole frames: too much for a trial
-        key = str([getattr(config, name) for name in self.fields])
+        key = str([getattr(config, name) for name in self.fields] + [str(v) for v in videos])
         if key in self.known: return self.known[key]
-        self._wanted = time.monotonic() + self.wait_before, key, config
+        self._wanted = time.monotonic() + self.wait_before, key, config, videos
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._run, daemon=True, name='tsr-time')
             self._thread.start()
         return None
+
+    def cancel(self):
+        "Measure nothing now: a training begins."
+        self._wanted = None
+        if self._process: self._process.kill()
 
     def wait(self, timeout=60.):
         "Wait until nothing is left to measure (for cells and tests)."
         if self._thread: self._thread.join(timeout)
 
     def _run(self):
-        while self._wanted and self._wanted[1] not in self.known:
-            due, key, config = self._wanted
+        while (wanted := self._wanted) and wanted[1] not in self.known:
+            due, key, config, videos = wanted
             if (left := due - time.monotonic()) > 0: time.sleep(min(left, .2)); continue
-            try: self.known[key] = time_step(config)
-            except Exception: self.known[key] = None # Start says what is wrong
+            found = self._plan(videos, config)
+            if self._wanted: self.known[key] = found
             self.on_timed()
+
+    def _plan(self, videos, config): # `TrainingTime`; None: Start says what is wrong
+        with tempfile.TemporaryDirectory() as folder:
+            write_json(path := Path(folder)/'config.json', asdict(config))
+            command = [sys.executable, '-m', 'tsr.training_parts', path, *videos]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as self._process:
+                text = self._process.communicate()[0].strip()
+        return TrainingTime(*json.loads(text.splitlines()[-1])) if text else None
 
 # %% ../nbs/29a_training_parts.ipynb #d2790b02
 class TrainingChecker(Part):
     "Says what Start would train on, or the first problem."
     def __init__(self, on_checked=lambda: None): # called after each check, also those in the background
         self.line, self.on_checked = StatusLine(), on_checked
-        self.timer = StepTimer(lambda: self.check(*self._asked))
+        self.timer = PlanTimer(lambda: self.check(*self._asked))
         self.box, self.sources, self.left_out = self.line.box, [], ''
         self._asked, self._probed, self._failure, self._thread = ([], None, ''), None, None, None
 
@@ -469,7 +501,7 @@ class TrainingChecker(Part):
         if not self.sources: return 'Probing the videos ...', ''
         sizes = [FrameSizes.of(s, config.scale, config.low_res, config.high_res) for s in self.sources]
         if problem := config_problem(config, self.sources, sizes): raise TSRError(problem)
-        text = estimate(self.sources, sizes, config, self.timer.ask(config)) + self.left_out
+        text = estimate(self.sources, sizes, config, self.timer.ask(config, paths)) + self.left_out
         return (f'{text}. Run folder: {folder_note}', '') if folder_note else (text, 'good')
 
     def _probe_later(self, paths):

@@ -158,7 +158,7 @@ class Study:
         folder = self.out/trial.user_attrs.get('folder', f'trial_{trial.number:03}')
         trial.set_user_attr('folder', folder.name)
         report = Report(trial, self.metric)
-        log = callbacks_for(self.mlflow, parent=self.out.name)
+        log = callbacks_for(self.mlflow, parent=self.out.name, models='none') # they stay in the folders of the trials
         trainer = MultiTrainer(self.videos, with_options(self.config, _suggest(trial, self.space)), folder, [report, *log, *self.callbacks])
         try: trainer.train(resume=True)
         except TSRError as e: # it diverged
@@ -248,14 +248,14 @@ def plots(
     import matplotlib.pyplot as plt
     draw, made = import_module('optuna.visualization.matplotlib'), []
     for name, plot in PLOTS.items():
-        extra = {}
+        extra = dict(target_name='gain over bicubic, dB')
         if name == 'importance':
             if not study.importance(): continue
-            extra = dict(evaluator=study.optuna.importance.PedAnovaImportanceEvaluator(target_quantile=.5))
+            extra['evaluator'] = study.optuna.importance.PedAnovaImportanceEvaluator(target_quantile=.5)
         with warnings.catch_warnings(), atomic_write(path := study.out/f'{name}.png') as part:
             warnings.simplefilter('ignore') # Optuna calls them experimental
             figure = getattr(draw, plot)(study.study, **extra).get_figure()
-            figure.set_size_inches(9, 4)
+            figure.set_size_inches(max(9, 1.5 * len(study.space)) if name == 'parallel' else 9, 4) # room for the values beside each axis
             figure.savefig(part, format='png', dpi=80, bbox_inches='tight')
             plt.close(figure)
         made.append(path)

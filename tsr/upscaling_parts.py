@@ -11,22 +11,33 @@ import html
 import os
 import threading
 import time
-from dataclasses import replace
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 
+from .codecs import CODECS, check_codec, pick_codec
 from .core import TSRError, first_line
 from .data import find_videos, hr_size
 from .inference import Upscaler, shrunk, shrunk_size
 from .losses import qm
 from .model import INTERPOLATIONS, load_model
+from .pictures import is_sequence
 from .resample import DEGRADATIONS, resize, to_bytes, to_float
 from .training import check_option
-from .upscaling import UpscaleSettings, trial, with_target
-from .video import CONTAINERS, PRESETS, frame_times, probe, read_frames
+from tsr.upscaling import (
+    UpscaleSettings,
+    frames_in_part,
+    is_pictures,
+    source_options,
+    source_times,
+    trial,
+    with_target,
+)
+from .segments import finished_frames
+from .video import PRESETS, check_output, frame_times, output_exists, probe, read_frames
 from tsr.widgets import (
     BLUE,
     GREY,
@@ -53,6 +64,7 @@ from tsr.widgets import (
     note,
     parse_value,
     table_html,
+    video_line,
 )
 
 # %% ../nbs/29b_upscaling_parts.ipynb #b2847792
@@ -61,15 +73,21 @@ _FIELDS = dict( # control: its label, its tooltip, whether it takes a whole row
     duration=('Duration (s)', 'Length of the part that is used; empty: to the end', False),
     model=('Model', 'A bundled model, one in models/, the best of a run, or an interpolation', True),
     mode=('Mode', 'Upscale the video; or take it as ground truth, downscale it, upscale that, and score it', True),
-    out=('Output file', 'Empty: named after the video. .mp4 plays in browsers; .mov and .mkv also hold other kinds of sound', True),
+    out=('Output file', 'Empty: named after the video. .mp4 plays in browsers; .mov and .mkv also hold other kinds of sound; '
+         'frames/%04d.png makes numbered pictures', True),
     overwrite=('Overwrite existing file', 'Replace a file of this name', False),
     sizing=('Target size', 'A ratio, or the exact size', True),
     scale=('Scale', 'Ratio of the size of the result to that of the video', False),
     width=('Width (px)', 'Exact width of the result', False),
     height=('Height (px)', 'Exact height of the result', False),
     shrink=('Shrink first to height (px)', 'For a video that was enlarged before and is soft: average it down first; empty: no', False),
-    crf=('Quality (CRF, lower = better)', 'Constant rate factor of H.264: 18 is visually near the original', False),
-    preset=('Encoder preset', 'Preset of x264: a slower one makes smaller files', False),
+    deinterlace=('Interlaced video', 'What to do with frames that hold two fields, as of television and camcorders', False),
+    hdr=('HDR video', 'Keep it as HDR with 10 bits, or convert it for usual screens; other videos are not changed', False),
+    fps=('Frames per second', 'Of numbered pictures; empty: 25', False),
+    codec=('Codec', 'Automatic: H.264, which plays everywhere, or H.265 where there are more than 8 bits', False),
+    audio=('Sound', 'What happens to sound that the output file cannot hold as it is', False),
+    crf=('Quality (CRF, lower = better)', 'Constant rate factor: 18 is visually near the original', False),
+    preset=('Encoder preset', 'Effort of the encoder: a slower preset makes smaller files', False),
     lossless=('Lossless', 'Keep every bit of the result; browsers cannot play it', False),
     heights=('Resolution (LR → HR)', 'Heights of LR and HR; larger videos are first resized', True),
     downscale=('Downscaling method', 'How the low resolution is made from the ground truth', False),
@@ -78,8 +96,24 @@ _FIELDS = dict( # control: its label, its tooltip, whether it takes a whole row
 _NUMBERS = dict( # control of a number: type and range
     start=(float, dict(min=0)), duration=(float|None, dict(above=0)), scale=(float, dict(above=0, max=16)),
     width=(int, dict(min=2, max=16384)), height=(int, dict(min=2, max=16384)), shrink=(int|None, dict(min=16, max=16384)),
-    crf=(int, dict(min=0, max=51)), every=(int, dict(min=1)))
+    crf=(int, dict(min=0, max=51)), every=(int, dict(min=1)), fps=(float|None, dict(above=0, max=1000)))
 _ORIGINAL = 'Original', ()
+_CODECS = dict(auto='Automatic', h264='H.264', h265='H.265 (HEVC)', av1='AV1', vp9='VP9', prores='ProRes', ffv1='FFV1 (lossless)')
+_SOUND = dict(auto='Keep, convert if needed', copy='Keep only what fits', none='No sound')
+_HDR = dict(keep='Keep HDR', tonemap='Convert to SDR')
+_INTERLACED = dict(auto='Deinterlace if needed', field='Deinterlace, double rate', frame='Always deinterlace', off='Leave as it is')
+
+@lru_cache(1)
+def _device_codecs(): # dict: name -> label
+    "Encoders of a graphics processor that can be used on this machine."
+    return {k: k.upper().replace('_', ' on ') for k, codec in CODECS.items() if codec.device and _can_encode(k)}
+
+def _can_encode(codec):
+    try: check_codec('', codec)
+    except TSRError: return False
+    return True
+
+def _menu(labels): return W.Dropdown(options=[(label, k) for k, label in labels.items()])
 
 def _upscale_controls(model, out): # dict: name -> widget
     typed = dict(continuous_update=False) # a path is looked at when it is complete
@@ -92,7 +126,8 @@ def _upscale_controls(model, out): # dict: name -> widget
         overwrite=check(), lossless=check(), save=check(),
         sizing=W.ToggleButtons(options=[('Scale', 'scale'), ('Exact size', 'size')]),
         preset=W.Dropdown(options=PRESETS, value='medium'), heights=W.Dropdown(options=[_ORIGINAL]),
-        downscale=W.Dropdown(options=[*DEGRADATIONS, 'h264-23']))
+        downscale=W.Dropdown(options=[*DEGRADATIONS, 'h264-23']), codec=_menu(_CODECS | _device_codecs()),
+        audio=_menu(_SOUND), hdr=_menu(_HDR), deinterlace=_menu(_INTERLACED))
 
 # %% ../nbs/29b_upscaling_parts.ipynb #96e5c75d
 class UpscaleForm(Part):
@@ -103,11 +138,11 @@ class UpscaleForm(Part):
         on_change=lambda: None # called after each change
     ):
         self.on_change = on_change
-        self.videos = VideoPicker([video] if str(video) else [], on_change=on_change)
+        self.videos = VideoPicker([video] if str(video) else [], on_change=self._changed)
         self.controls, self.about, self._scale = _upscale_controls(model, out), W.HTML(), None
         self.fields = {k: Field(label, self.controls[k], help, wide) for k, (label, help, wide) in _FIELDS.items()}
         self.fields['video'] = self.videos.field
-        self.cards, self.advanced = _upscale_cards(self)
+        self.cards, self.encoding, self.advanced = _upscale_cards(self)
         self.box = W.VBox([W.Box(list(self.cards.values())).add_class('tsr-two'), self.advanced])
         for c in self.controls.values(): c.observe(self._changed, 'value')
         self.refresh()
@@ -119,19 +154,22 @@ class UpscaleForm(Part):
         if self.controls['model'].options != options: self.controls['model'].options = options
         self.videos.refresh()
 
-    def _changed(self, change):
+    def _changed(self, _=None):
         self._arrange()
         self.on_change()
 
     def _arrange(self):
         "Show what belongs to the mode and to the kind of size."
         mode, by_scale = self.controls['mode'].value, self.controls['sizing'].value == 'scale'
-        upscaling = 'sizing', 'shrink', 'crf', 'preset', 'lossless'
+        upscaling = 'sizing', 'shrink', 'deinterlace', 'hdr', *_ENCODING
         evaluation = 'heights', 'downscale', 'every', 'save'
         shown = dict.fromkeys(upscaling, mode == 'upscale') | dict.fromkeys(evaluation, mode == 'evaluate')
         shown |= {k: mode == 'upscale' and (k == 'scale') == by_scale for k in ('scale', 'width', 'height')}
         shown |= dict.fromkeys(('out', 'overwrite'), mode == 'upscale' or self.controls['save'].value)
+        lines = self.videos.lines
+        shown['fps'] = mode == 'upscale' and bool(lines) and is_pictures(lines[0])
         for k, show in shown.items(): self.fields[k].show(show)
+        self.encoding.layout.display = '' if mode == 'upscale' else 'none'
 
     def set(self, **values):
         "Set controls by name: `video`, or a field of the form."
@@ -160,28 +198,47 @@ class UpscaleForm(Part):
 
     def settings(self): # `UpscaleSettings`
         "What the controls ask for, with the first video. Raises `TSRError` where a number cannot be read."
-        paths = self.videos.paths
-        return self._settings(paths[0] if paths else '', self.videos.name)
+        return self._settings(*next(self._each_file(), ('', '')))
 
     def _settings(self, video, name):
         c = {k: control.value for k, control in self.controls.items()}
         used = lambda k: self.fields[k].box.layout.display != 'none'
         n = {k: self._number(k) if used(k) else None for k in _NUMBERS}
         exact = c['sizing'] == 'size' and c['mode'] == 'upscale'
-        same = {k: c[k] for k in ('mode', 'overwrite', 'preset', 'lossless', 'downscale', 'save')}
+        same = {k: c[k] for k in _CHOSEN}
         return UpscaleSettings(
             video=video, name=name, model=c['model'].strip(), out=c['out'].strip() if used('out') else '',
             scale=n['scale'], size=(n['width'], n['height']) if exact else None, shrink=n['shrink'],
             crf=18 if n['crf'] is None else n['crf'], start=n['start'] or 0., duration=n['duration'],
-            heights=c['heights'] or None, every=n['every'] or 1, **same)
+            heights=c['heights'] or None, every=n['every'] or 1, fps=n['fps'], **same)
 
     def all_settings(self): # list of `UpscaleSettings`
         "What the controls ask for, for each video."
-        found = []
+        return [self._settings(path, name) for path, name in self.files()]
+
+    def files(self): # list of (path, name that it is called by)
+        "Each video that the lines mean; numbered pictures count as one."
+        return list(self._each_file())
+
+    def _each_file(self):
         for line, path in zip(self.videos.lines, self.videos.paths):
-            files = [Path(path)] if Path(path).is_file() else find_videos(path)
-            found += [self._settings(str(f), Path(line).name if len(files) == 1 else f.name) for f in files]
-        return [replace(s, name=s.name.removeprefix('upload:')) for s in found]
+            if is_pictures(path): yield path, _pictures_name(path)
+            elif os.path.isdir(path) or '*' in path: yield from ((str(f), f.name) for f in find_videos(path))
+            else: yield path, Path(line.removeprefix('upload:')).name
+
+    def load(self,
+        settings, # `UpscaleSettings` of a job
+        keep_name=False # take the name of its result too
+    ):
+        "Take the settings of a job."
+        s = asdict(settings)
+        values = {k: s[k] for k in (*_CHOSEN, 'model', 'shrink', 'crf', 'start', 'duration', 'every', 'fps')}
+        if s['size']: values |= dict(sizing='size', width=s['size'][0], height=s['size'][1])
+        elif s['scale']: values |= dict(sizing='scale', scale=s['scale'])
+        menu, heights = self.controls['heights'], s['heights']
+        if heights and heights not in [v for _, v in menu.options]:
+            menu.options = *menu.options, (f'{heights[0]}p → {heights[1]}p', heights)
+        self.set(video=video_line(s['video']), out=s['out'] if keep_name else '', heights=heights or (), **values)
 
     def show_model(self,
         model, # `nn.Module`; None: there is none of that name
@@ -212,8 +269,15 @@ def _upscale_cards(
     rows = lambda *names: [form.fields[k].box for k in names]
     cards = dict(video=card('Videos', form.videos.box), model=card('Model', grid(*rows('model', 'mode')), form.about),
                  result=card('Output', grid(*rows('sizing', 'scale', 'width', 'height', 'heights', 'every', 'save', 'out', 'overwrite'))))
-    advanced = rows('start', 'duration', 'shrink', 'crf', 'preset', 'lossless', 'downscale')
-    return cards, disclosure('Advanced', card('Part of the video, size and encoding', grid(*advanced)))
+    source = rows('start', 'duration', 'shrink', 'deinterlace', 'hdr', 'fps', 'downscale')
+    encoding = card('Encoding', grid(*rows(*_ENCODING)).add_class('tsr-roomy'))
+    advanced = W.Box([card('Source', grid(*source).add_class('tsr-roomy')), encoding]).add_class('tsr-two')
+    return cards, encoding, disclosure('Advanced', advanced)
+
+_ENCODING = 'codec', 'crf', 'preset', 'lossless', 'audio'
+_CHOSEN = 'mode', 'overwrite', 'preset', 'lossless', 'downscale', 'save', 'codec', 'audio', 'hdr', 'deinterlace' # as they are in the controls
+
+def _pictures_name(path): return Path(path).name if Path(path).is_dir() else f'{Path(path).absolute().parent.name}.png'
 
 def describe_model(
     model # `nn.Module` of the package
@@ -250,17 +314,26 @@ def _check_size(s, info, scale):
 
 def _check_target(s):
     "Raise `TSRError` if the result cannot be written."
-    if not s.out: return
     path, parent = s.target, s.target.absolute().parent
-    if s.mode == 'upscale':
-        if path.suffix.lower() not in CONTAINERS:
-            raise TSRError(f'cannot write {path.suffix or "without a suffix"}; end it with {", ".join(CONTAINERS)}')
-        if path.is_dir(): raise TSRError(f'{path} is a folder; name a file in it')
-        if s.video and path.exists() and Path(s.video).exists() and path.samefile(s.video): raise TSRError('is the video itself')
-        if path.exists() and not s.overwrite: raise TSRError('exists already; choose another name, or tick "Overwrite existing file"')
-    elif path.is_file(): raise TSRError(f'{path} is a file; name a folder')
+    if len(path.name.encode()) > _LONGEST_NAME: raise TSRError(f'the name is too long: at most {_LONGEST_NAME} bytes')
+    if s.mode == 'upscale' and s.out:
+        try: check_output(path, s.video or None)
+        except TSRError as e: raise TSRError(str(e).removeprefix(f'{path}: ')) from None
+        if output_exists(path) and not s.overwrite: raise TSRError('exists already; choose another name, or tick "Overwrite existing file"')
+    elif s.out and path.is_file(): raise TSRError(f'{path} is a file; name a folder')
+    while is_sequence(path) and not parent.exists(): parent = parent.parent
     if not parent.is_dir(): raise TSRError(f'no such folder: {parent}')
     if not os.access(parent, os.W_OK) or str(parent).startswith('/proc'): raise TSRError(f'cannot be written: {parent}')
+
+_LONGEST_NAME = 200 # bytes; file systems allow 255, with what is added while the file is being written
+
+def _check_encoding(s):
+    "Raise `TSRError` if the codec does not go with the file, or with the other options."
+    target = s.target if s.out else with_target(s, probe(s.video), 2).target
+    try:
+        codec = pick_codec(target, s.codec)
+        if s.lossless or CODECS[codec].device: check_codec(target, codec, s.lossless)
+    except TSRError as e: raise TSRError(str(e).removeprefix(f'{target}: ')) from None
 
 # %% ../nbs/29b_upscaling_parts.ipynb #f19dada0
 _LARGEST = 16384 # pixels on a side that H.264 can have
@@ -285,19 +358,20 @@ class UpscaleChecker(Part):
         self.model, self.info, self.problems = None, None, dict(problems)
         s = settings
         self._note('model', lambda: self._find_model(s.model))
-        if s.video: self._note('video', lambda: setattr(self, 'info', probe(s.video)))
+        if s.video: self._note('video', lambda: setattr(self, 'info', probe(s.video, fps=s.fps)))
         if self.info and self.model is not None:
             self._note('start', lambda: _check_part(s, self.info))
             self._note('scale' if s.size is None else 'width', lambda: _check_size(s, self.info, self.model.scale))
             self._note('heights', lambda: s.mode == 'evaluate' and self._sides(s))
         if s.mode == 'upscale' or s.save: self._note('out', lambda: _check_target(s))
+        if s.mode == 'upscale' and self.info and 'out' not in self.problems: self._note('codec', lambda: _check_encoding(s))
         first = next(iter(self.problems.values()), None)
         self.line.set_status(first or self._describe(s), 'error' if first else 'good' if s.video else '')
 
     def _note(self, field, function):
         try: function()
         except _Elsewhere as e: self.problems.setdefault(e.field, str(e))
-        except TSRError as e: self.problems.setdefault(field, str(e))
+        except (TSRError, OSError) as e: self.problems.setdefault(field, first_line(e)) # also a path that the system refuses
 
     def _find_model(self, name):
         path = Path(name)
@@ -306,11 +380,15 @@ class UpscaleChecker(Part):
     def _describe(self, s): # str
         if not s.video: return 'Choose a video: enter its path, select one found here, or upload a file.'
         info = self.info
-        text = f'{info.width}×{info.height}, {info.frames} frames, {info.duration:.1f} s, {info.codec}'
+        hdr = f', HDR ({info.pixels.hdr})' if info.pixels.hdr else ''
+        text = f'{info.width}×{info.height}, {info.frames} frames, {info.duration:.1f} s, {info.codec}{hdr}'
         kept = f'; videos and pictures in {with_target(s, info, 2).target}' if s.save else ''
         if s.mode == 'evaluate': return f'{text}: ground truth, {self._sides(s)}{kept}'
         width, height = _result_size(s, info, self.model.scale)
-        return f'{text} to {width}×{height}: {with_target(s, info, self.model.scale).target}'
+        target = with_target(s, info, self.model.scale).target
+        left = finished_frames(target)
+        again = f'; {left:,} frames are finished already, it goes on from there' if left and not s.overwrite else ''
+        return f'{text} to {width}×{height}: {target}{again}'
 
     def _sides(self, s): # as '256×144 to 512×288'
         size = self.info.width, self.info.height
@@ -360,8 +438,9 @@ class FramePreview(Part):
 
 def _estimate_text(tried): # str
     width, height = tried.size
-    return (f'Estimated from a few frames: {width}×{height}, {tried.frames:,} frames, about {duration_text(tried.seconds)} on {tried.device}, '
+    text = (f'Estimated from a few frames: {width}×{height}, {tried.frames:,} frames, about {duration_text(tried.seconds)} on {tried.device}, '
             f'about {tried.megabytes:.{0 if tried.megabytes >= 10 else 1}f} MB')
+    return '. '.join([text, *tried.notes])
 
 # %% ../nbs/29b_upscaling_parts.ipynb #5f26bcb2
 def score_charts(
@@ -388,10 +467,15 @@ def mean_scores(
 # %% ../nbs/29b_upscaling_parts.ipynb #0bac6721
 _MAX_EMBEDDED = 32 * 2**20 # bytes that are sent along with a page
 
+_PLAYED = {'.mp4': ('h264', 'av1', 'vp9'), '.m4v': ('h264', 'av1'), '.webm': ('vp9', 'av1')} # codecs that browsers play in a file
+
 def _why_unplayable(path, lossless=False): # str, '' if browsers can play the file
-    info = probe(path)
-    if lossless: return 'browsers do not support lossless H.264'
-    if Path(path).suffix.lower() not in ('.mp4', '.m4v'): return f'browsers play .mp4, not {Path(path).suffix}'
+    if is_sequence(path): return 'it is a series of pictures'
+    info, suffix = probe(path), Path(path).suffix.lower()
+    if suffix not in _PLAYED: return f'browsers play .mp4, not {suffix}'
+    codec = info.codec.removeprefix('lib').replace('dav1d', 'av1')
+    if codec not in _PLAYED[suffix]: return f'not every browser plays {info.codec}'
+    if lossless and codec == 'h264': return 'browsers do not support lossless H.264'
     return 'browsers do not support odd sizes' if info.width % 2 or info.height % 2 else ''
 
 def video_player(
@@ -400,12 +484,13 @@ def video_player(
     lossless=False # how it was encoded
 ): # list of widgets
     "A video to play and download, or the reason why it cannot be played here."
+    if is_sequence(path): return [W.HTML(note(f'Numbered pictures: {path.absolute()}'))]
     url, why, size = html.escape(file_url(path)), _why_unplayable(path, lossless), path.stat().st_size
     if not why and not url and size > _MAX_EMBEDDED:
         why = f'{size >> 20} MB are too large to send along with the page'
     if why: player = []
     elif url: player = [W.HTML(f'<video controls preload="metadata" width="{width}" src="{url}"></video>')]
-    else: player = [W.Video(value=path.read_bytes(), format='mp4', autoplay=False, loop=False, controls=True,
+    else: player = [W.Video(value=path.read_bytes(), format=path.suffix[1:].replace('m4v', 'mp4'), autoplay=False, loop=False, controls=True,
                             layout=W.Layout(width=f'{width}px'))]
     if url: download = f'<a download="{html.escape(path.name)}" href="{url}">Download</a>. '
     else: download = 'To download, use the menu of the player. ' if player else ''
@@ -423,15 +508,15 @@ class FrameSides:
         models=() # names and paths that can be chosen too
     ):
         s = self.settings = settings
-        times, self.own = map(frame_times, (s.video, s.target))
-        first = next(i for i, t in enumerate(times) if t >= s.start or i == len(times) - 1)
-        self.times, self.first = times, first
-        self.count = min(len(self.own), len(times) - first)
+        self.times, self.own = source_times(s), frame_times(s.target)
+        self.first, count = frames_in_part(s, self.times)
+        self.each = max(1, round(len(self.own) / max(1, count))) # 2: a frame was made of each field
+        self.count, self._reading = min(len(self.own), self.each * count), source_options(s)
         self.sources, self._upscalers = list(dict.fromkeys((NEAREST, 'bicubic', RESULT, *models))), {}
 
     def _source(self, first, count): # frames of the source, as the model got them
         start = (self.times[first - 1] + self.times[first]) / 2 if first else 0
-        frames = (f.image for f, _ in zip(read_frames(self.settings.video, start=start), range(count)))
+        frames = (f.image for f, _ in zip(read_frames(self.settings.video, start=start, **self._reading), range(count)))
         return list(shrunk(frames, self.settings.shrink))
 
     def image(self,
@@ -441,6 +526,7 @@ class FrameSides:
         "A frame as that source makes it."
         result = _read_frame(self.settings.target, i, self.own)
         if source == RESULT: return result
+        i //= self.each
         if source == NEAREST: return to_bytes(resize(to_float(self._source(self.first + i, 1)[0]), result.shape[:2], 'nearest'))
         return self._upscaled(source, i, result.shape[1::-1])
 
@@ -506,14 +592,16 @@ class UpscaleView(Part):
 
     def show_video(self,
         settings, # `UpscaleSettings` of a job that is done
-        width # of the result
+        width, # of the result
+        notes=() # what the job had to say
     ):
         "Player, and the comparison for any frame."
         s, self.box.layout.display = settings, ''
-        self.results.children = video_player(s.target, width, s.lossless)
+        said = [W.HTML(note(text)) for text in notes]
+        self.results.children = [*video_player(s.target, width, s.lossless), *said]
         self.sides, area = FrameSides(s, [*self.models(), s.model]), self.comparison.area
-        urls = [file_url(s.video), file_url(s.target)]
-        playable = all(urls) and not _why_unplayable(s.target, s.lossless) and not s.shrink
+        urls = [] if is_sequence(s.video) or is_sequence(s.target) else [file_url(s.video), file_url(s.target)]
+        playable = urls and all(urls) and not _why_unplayable(s.target, s.lossless) and not s.shrink
         with area.hold_trait_notifications():
             area.sources, area.frames, area.chosen = self.sides.sources, self.sides.count, ['bicubic', RESULT]
             area.videos, area.offset = urls if playable else [], float(s.start)

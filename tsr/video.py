@@ -100,11 +100,17 @@ def _rate(stream, times=()):
     return plausible_rate([_ratio(r) for r in (stream.average_rate, stream.guessed_rate)], times)
 
 def _promised_start(container, stream):
-    "Seconds on the file's clock at which the video begins; 0 for a Matroska file that has lost what was there."
-    start, tick = stream.start_time or 0, _ratio(stream.time_base)
-    late = (container.start_time or 0) > av.time_base // 10 # all streams
-    if 'matroska' not in container.format.name or not late: return start * tick
-    return Fraction(0) if head_is_lost(container.name) else start * tick
+    "Seconds on the file's clock at which the video begins; the file's beginning for a Matroska file that has lost what was there."
+    start, first = (stream.start_time or 0) * _ratio(stream.time_base), Fraction(container.start_time or 0, av.time_base) # of all streams
+    if 'matroska' not in container.format.name or start <= Fraction(1, 10): return start
+    if first > Fraction(1, 10): return Fraction(0) if head_is_lost(container.name) else start
+    return first if start - first > Fraction(1, 10) and _begins_after_hole(container.name, stream.index) else start
+
+def _begins_after_hole(path, index):
+    "Whether bytes of a Matroska file that belong to no packet are in front of the first packet of a stream."
+    with av.open(path, **_OPEN) as other:
+        packets = Demuxer(other, other.streams[index])
+        return any(packets.skipped for _ in islice(packets, 1))
 
 def _origin(container, video):
     "The time on the file's clock that counts as 0: its 0, or the first picture or sound where the clock starts elsewhere."
@@ -125,6 +131,8 @@ def _decode(container, stream, origin, damage):
     decode = _decoder(stream)
     tick, rate, packets = _ratio(stream.time_base), _rate(stream), Demuxer(container, stream)
     repair = Repair(damage, 1 / rate, each=stream.codec_context.name in ('h264', 'hevc') and (packets.indexed or packets.positions))
+    # a packet of VP8 may hold a frame that is not shown; such packets have no time of their own between the others
+    own_times = packets.positions and stream.codec_context.name in ('vp8', 'vp9', 'av1')
     count, timed = _untimed(container, stream)
     time, decoded = timed - (count + 1) / rate - origin if count else -1 / rate, None # that of the frame before
     for packet in packets:
@@ -132,7 +140,7 @@ def _decode(container, stream, origin, damage):
         if packet.is_corrupt or packets.skipped or not packet.size and packets.is_cut(): repair.suspect_from(at)
         if packet.is_corrupt and packets.indexed: continue  # the packet in which a file was cut
         if packet.size: decoded = packet.dts
-        if packet.size and at is not None and not packet.is_discard: repair.expect(at, packet.is_keyframe)
+        if packet.size and at is not None and not packet.is_discard: repair.expect(at, packet.is_keyframe, packet.duration * tick if own_times else 0)
         try: frames = decode(packet)
         except av.FFmpegError as e:
             repair.failed(at, first_line(e))
@@ -437,10 +445,12 @@ def _stay(path, time):
     "Seconds for which the last frame of a video is shown, if that is the one at `time`; else None."
     with _open(path) as container:
         stream = _video_stream(container, path)
-        at, tick = time + _origin(container, stream), _ratio(stream.time_base)
-        try: container.seek(int(at / tick), stream=stream)
+        at, tick, times, begun = time + _origin(container, stream), _ratio(stream.time_base), [], False
+        try: container.seek(max(stream.start_time or 0, int((at - 1) / tick)), stream=stream)
         except av.FFmpegError: return None
-        times = [(p.pts * tick, (p.duration or 0) * tick) for p in Demuxer(container, stream) if p.size and p.pts is not None]
+        for packet in Demuxer(container, stream):
+            begun |= packet.is_keyframe  # MPEG program streams are read from any packet, and the lengths in front of a key frame are guessed
+            if packet.size and packet.pts is not None: times.append((packet.pts * tick, (packet.duration or 0) * begun * tick))
     last, end = max((t for t, _ in times), default=0), max((t + stay for t, stay in times), default=0)
     return end - last if end > last and abs(last - at) < Fraction(1, 500) else None
 

@@ -7,8 +7,8 @@ __all__ = ['STYLE', 'HEIGHTS', 'LABELS', 'BLUE', 'ORANGE', 'GREY', 'as_image', '
            'button', 'disclosure', 'note', 'duration_text', 'table_html', 'Part', 'Field', 'StatusLine', 'ProgressBar',
            'RateMeter', 'refresh_regularly', 'JobList', 'OpenButton', 'choices', 'parse_value', 'FieldControl',
            'ModelOptions', 'ConfigForm', 'list_videos', 'list_models', 'uploaded_video', 'IncomingFile', 'upload_room',
-           'Upload', 'resolve_video', 'VideoPicker', 'file_url', 'DrawThrottle', 'thin_curve', 'smooth_curve',
-           'line_series', 'ChartArea', 'ChartGrid']
+           'Upload', 'resolve_video', 'video_line', 'VideoPicker', 'file_url', 'DrawThrottle', 'thin_curve',
+           'smooth_curve', 'line_series', 'ChartArea', 'ChartGrid']
 
 # %% ../nbs/29_widgets.ipynb #335b0535
 import hashlib
@@ -67,6 +67,7 @@ STYLE = '''<style>
   width: 100%; margin: 0}
 .tsr-grid {display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 148px), 1fr)); gap: 6px 12px;
   width: 100%; margin: 0}
+.tsr-roomy {grid-template-columns: repeat(auto-fill, minmax(min(100%, 200px), 1fr))}
 .tsr-field {margin: 0; min-width: 0} .tsr-wide {grid-column: 1 / -1}
 .tsr-field > .jupyter-widgets {width: auto !important; min-width: 0; margin: 0}
 .tsr-label, .tsr-bar label {display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
@@ -606,25 +607,34 @@ class RateMeter:
         return f'{text}, {rate:.{0 if rate >= 10 else 1}f}/s{left}'
 
 # %% ../nbs/29_widgets.ipynb #e34163f1
-class _Refresher(threading.Thread):
-    "Calls functions again and again, each after its own number of seconds; what fails is tried again."
-    def __init__(self):
-        super().__init__(daemon=True, name='tsr-refresh')
-        self.tasks, self.lock = [], threading.Lock() # [due, seconds, weak method]
+class _Refresher:
+    "Calls functions again and again in a thread, each after its own number of seconds; what fails is tried again."
+    def __init__(self,
+        pause=1. # seconds between two looks at what is due
+    ): self.pause, self.tasks, self.lock, self.thread = pause, [], threading.Lock(), None
 
     def add(self, method, seconds):
         "Call a method for as long as its object exists."
-        with self.lock: self.tasks.append([time.monotonic() + seconds, seconds, weakref.WeakMethod(method)])
-        if not self.is_alive(): self.start()
+        with self.lock:
+            self.tasks.append([time.monotonic() + seconds, seconds, weakref.WeakMethod(method)])
+            if self.thread: return
+            self.thread = threading.Thread(target=self._run, daemon=True, name='tsr-refresh')
+            self.thread.start()
 
-    def run(self):
+    def _run(self, clock=time.monotonic, sleep=time.sleep): # the names of the module go before a thread that waits does
         while True:
-            time.sleep(1)
-            with self.lock: self.tasks = [t for t in self.tasks if t[2]()]
+            sleep(self.pause)
+            with self.lock:
+                self.tasks = [t for t in self.tasks if t[2]()]
+                if not self.tasks:
+                    self.thread = None
+                    return
             for task in self.tasks:
-                if task[0] > time.monotonic() or not (method := task[2]()): continue
-                with suppress(Exception): method()
-                task[0] = time.monotonic() + task[1]
+                if task[0] > clock() or not (method := task[2]()): continue
+                try: method()
+                except Exception: pass
+                del method # or its object would not go
+                task[0] = clock() + task[1]
 
 _REFRESHER = _Refresher()
 
@@ -1127,6 +1137,12 @@ def upload_room(): # int, bytes
     "How large an upload may be: what is free on the disk, less a reserve."
     return max(0, shutil.disk_usage(cache_dir('uploads')).free - _RESERVE)
 
+def _remove_stale_parts(hours=2.):
+    "Remove what is left of uploads whose page or kernel has gone: nothing has been written to it for hours."
+    for part in cache_dir('uploads').glob('*.part'):
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > 3600 * hours: part.unlink()
+
 def _remember_upload(name, file):
     "A name that another upload has gets a number."
     with run_lock(cache_dir('locks')/'uploads', 10.):
@@ -1223,6 +1239,7 @@ class Upload(Part):
         multiple=True # several files at a time
     ):
         self.on_upload, self.incoming = on_upload, {} # by the number that the browser gave them
+        _remove_stale_parts()
         self.box = _UploadArea(accept=sorted(VIDEO_SUFFIXES), multiple=multiple, room=float(upload_room()))
         self.box.on_msg(self._react)
 
@@ -1268,7 +1285,18 @@ def resolve_video(
     text # a path, or 'upload:' and the name of an upload
 ): # str, a path
     "The file that a line of a `VideoPicker` means."
-    return str(uploaded_video(text.removeprefix(_UPLOADED).strip())) if text.startswith(_UPLOADED) else text
+    if text.startswith(_UPLOADED): return str(uploaded_video(text.removeprefix(_UPLOADED).strip()))
+    return os.path.expanduser(text.strip('"\'')) # a path that was copied may be in quotation marks
+
+def video_line(
+    path # of a video
+): # str
+    "The line of a `VideoPicker` that means a file: the name of an upload, or the path as seen from the current folder."
+    path = Path(path)
+    if path.parent == cache_dir('uploads'):
+        for name, file in _upload_names().items():
+            if file == path.name: return _UPLOADED + name
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 class VideoPicker(Part):
     "Paths of videos: typed, chosen among the files here, or uploaded."

@@ -33,7 +33,7 @@ class Seen:
 
     def heard(self, track): # (seconds from the first frame to the first loud sample, to the last one)
         "Where the tone of a sound track begins and ends, whatever silence an encoder has put around it."
-        words = f'-copyts -i {self.path} -map 0:a:{track} -af aresample=48000:async=1:first_pts=0 -ac 1 -f f32le -'
+        words = f'-copyts -i {self.path} -map 0:a:{track} -af aresample=48000:async=1:min_hard_comp=0.003:first_pts=0 -ac 1 -f f32le -'
         loud = np.flatnonzero(np.abs(np.frombuffer(ffmpeg(words, self.path.parent), np.float32)) > .06)
         begin = float(min(t for t, _, _ in _hashes(self.path, 'v:0')))
         return loud[0] / 48000 - begin, (loud[-1] + 1) / 48000 - begin
@@ -48,6 +48,9 @@ def _hashes(path, stream, copy=False): # list of (time, end, hash)
             rows.append((int(pts) * tick, (int(pts) + int(duration)) * tick, digest))
     return rows
 
+def _alpha(path): # mean of the alpha of VP9, which only libvpx decodes
+    return np.frombuffer(ffmpeg(f'-c:v libvpx-vp9 -i {path} -vf alphaextract -f rawvideo -', Path(path).parent), np.uint8).mean()
+
 def look(path): # `Seen`
     "A file as the independent FFmpeg plays it."
     path = Path(path).resolve()
@@ -59,6 +62,7 @@ def look(path): # `Seen`
         played, packets = _hashes(path, f'a:{i}'), _hashes(path, f'a:{i}', copy=True)
         if played: sound.append(([h for _, _, h in packets], float(played[0][0] - first), float(played[-1][1] - first)))
     facts = '\n'.join(line.strip() for line in text.splitlines() if 'Stream #' in line or re.search(r'title|Chapter #|language', line))
+    if re.search('alpha_mode *: 1', text, re.IGNORECASE): facts += f'\nalpha is {_alpha(path):.0f} of 255'
     return Seen([float(t - first) for t in sorted(t for t, _, _ in frames)], float(max(e for _, e, _ in frames) - first), sound, facts, path)
 
 def mutate(data, kind, rng): # bytes

@@ -18,6 +18,7 @@ import tempfile
 import time
 import warnings
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import files
@@ -83,9 +84,9 @@ def run_all(jobs, folder): # dict: number -> end
         left = [job for job in left if job[0] not in ends]
     return ends
 
-def fuzz(count, folder, seed, faulty=''): # Counter of (container, damage, end)
+def fuzz(count, folder, seed, faulty='', only=tuple(files.CONTAINERS)): # Counter of (container, damage, end)
     "Damage files and see how they end."
-    whole, rng, jobs, kinds = files.make_containers(folder), random.Random(seed), [], {}
+    whole, rng, jobs, kinds = {k: v for k, v in files.make_containers(folder).items() if k in only}, random.Random(seed), [], {}
     frames = {suffix: probe(path, count=True).frames for suffix, path in whole.items()}
     for i in range(count):
         suffix, kind = list(whole)[i % len(whole)], rng.choice(files.MUTATIONS)
@@ -147,11 +148,12 @@ def main(arguments=None):
     parser.add_argument('--files', type=int, default=2000)
     parser.add_argument('--kills', type=int, default=50)
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--only', nargs='+', default=list(files.CONTAINERS), choices=list(files.CONTAINERS), help='containers to damage')
     parser.add_argument('--faulty', default='', help='folder where files with faults are kept')
     parser.add_argument('--out', default='', help='folder for the tables; none: they are not written')
     args = parser.parse_args(arguments)
     faults = 0
-    for name, job, count in ('files', fuzz, args.files), ('kills', kill, args.kills):
+    for name, job, count in ('files', partial(fuzz, only=args.only), args.files), ('kills', kill, args.kills):
         if not count: continue
         table = table_of(pieces(name, job, count, args.seed, args.out, args.faulty))
         print(table.pivot_table(index=['container', 'damage'], columns='end', values='files', aggfunc='sum', fill_value=0, margins=True).to_string())

@@ -1,15 +1,19 @@
 """The panels in a real browser: `tsr app` is opened, clicked through, and photographed.
 
-    python resources/tools/panels.py resources/screenshots
-    python resources/tools/panels.py resources/screenshots --lab
+    python resources/tools/panels.py                            what every change is tested with
+    python resources/tools/panels.py --all                      MLflow's pages and a second training as well
+    python resources/tools/panels.py resources/screenshots      the same, and the pictures
+    python resources/tools/panels.py --lab [FOLDER]             in JupyterLab
 
-Makes a small clip in a folder of its own, serves the panels there, and drives them in Chromium as a reader would: a training is
-started with the keyboard alone, watched, found again after a reload, stopped and resumed; a video of 40 MB is uploaded; one is
-upscaled and plays; the slider moves; axe-core looks for what keeps people from using a page. Fails at the first thing that is not as it
-should be, an error of ours in the browser's console included. Without a browser it says so and leaves the pictures alone; in CI that is a failure. With `--lab` the panels stand in a notebook
+Makes small clips in a folder of its own, serves the panels there, and drives them in Chromium as a reader would. With the keyboard alone a
+training is set up and started; a video of 40 MB is uploaded; an upscaling begins; the page is closed. A new page finds both: the training is
+stopped, resumed, its model taken for upscaling; the upscaled video plays and is downloaded; the divider moves. axe-core, of a version that is known by
+its hash, looks for what keeps people from using a page. Fails at the first thing that is not as it should be, an error of ours in the browser's
+console included. Without a browser it says so and leaves the pictures alone; in CI that is a failure. With `--lab` the panels stand in a notebook
 of JupyterLab instead, light and dark, in a window of 1000 and of 1600 pixels: nothing may be cut off, and nothing scroll within a panel.
 """
 import argparse
+import hashlib
 import io
 import json
 import os
@@ -38,6 +42,7 @@ from tsr.samples import TRAIN_SCENES, make_sample, render_scene
 from tsr.video import write_frames
 
 WIDTH = 1280 # of the page
+AXE = '84494fec757e4710dc751c8d7a636e457f4532f08f85c86dc9070133fbff53bc' # SHA-256 of axe.min.js 4.12.1, as in the npm registry
 LARGE = 40_000_000 # bytes of an upload; Tornado takes 10 MB in a message
 TIMEOUT = 1000 * float(os.environ.get('TSR_BROWSER_TIMEOUT', '120')) # ms that the page may take for each thing
 FOREIGN = 'net::ERR_', 'shared singleton module', 'shared module', '/voila/api/shutdown/' # the page's way to a CDN, Voila's versions, and its farewell, which is refused where there is a token
@@ -95,8 +100,8 @@ def shot(element, path, folder, width=1040):
     width = min(width, picture.width)
     with atomic_write(folder/path) as part: picture.resize((width, round(picture.height * width / picture.width)), Image.Resampling.LANCZOS).save(part, 'JPEG', quality=88, subsampling=0, optimize=True)
 
-def train(page, work, folder, expect):
-    "A training: started, watched, found again, stopped, resumed."
+def set_up_training(page, expect):
+    "Settings are typed, mistakes are said, and the training is started, all with the keyboard."
     expect(page.get_by_text('Choose videos to train on')).to_be_visible()
     option(page, 'Files in this folder').select_option('clips/archive.mp4')
     fill(page, {'Epochs': 5000})
@@ -111,26 +116,17 @@ def train(page, work, folder, expect):
     expect(page.get_by_text('with a decimal point')).to_have_count(0)
     button(page, 'Advanced').click()
     expect(page.get_by_text('1 video, 24 frames of 512×288, 256×144 to 512×288')).to_be_visible()
-    first = option(page, 'Videos')
-    first.focus()
-    press(page, 'Start', 'Enter', first)
-    expect(page.get_by_text(re.compile(r'training, epoch (\d\d+|[4-9]) of 5000'))).to_be_visible()
-    page.reload(wait_until='commit')
-    expect(page.get_by_text(re.compile('runs/panel-1: (training|validating), epoch'))).to_be_visible()
-    if run_status(work/'runs'/'panel-1')['phase'] not in ('train', 'validate'): raise TSRError('the training did not outlive the page')
-    expect(page.locator('.tsr-chart svg path').first).to_be_visible()
-    if folder: page.wait_for_timeout(15_000) # for a picture with some curves in it
-    shot(page.locator('.tsr').first, 'training.jpg', folder)
-    accessible(page, 'a training')
-    button(page, 'Stop').click()
-    expect(page.get_by_text('stopped and saved after')).to_be_visible()
-    button(page, 'Resume').click()
-    expect(page.get_by_text(re.compile('runs/panel-1: training, epoch'))).to_be_visible()
-    button(page, 'Stop').click()
-    expect(page.get_by_text('stopped and saved after')).to_be_visible()
+    expect(page.get_by_text('Patch size (LR px)')).to_be_hidden()
+    button(page, 'Advanced').focus()
+    press(page, 'Show Python code', 'Enter', True)
+    expect(page.locator('code.tsr-code')).to_contain_text('learning_rate=0.004')
+    page.keyboard.press('Enter')
+    option(page, 'Videos').focus()
+    press(page, 'Start', 'Enter', True)
+    expect(page.get_by_text(re.compile(r'training, epoch (\d+) of 5000'))).to_be_visible()
 
-def upscale(page, work, folder, expect):
-    "An upload that is more than 10 MB, and an upscaling that plays."
+def begin_upscaling(page, work, expect):
+    "An upload of more than 10 MB, and an upscaling that is started."
     page.get_by_role('tab', name='Upscale').click()
     with page.expect_file_chooser() as chooser: page.locator('button:visible', has_text='Choose a file').click()
     chooser.value.set_files(work/'large.mp4')
@@ -139,13 +135,65 @@ def upscale(page, work, folder, expect):
     fill(page, {'Videos': 'clips/kitchen.mp4', 'Model': 'default'})
     expect(page.get_by_text('320×180, 12 frames, 0.5 s, h264 to 640×360: kitchen_tsr_360p.mp4')).to_be_visible()
     button(page, 'Upscale').click()
+    expect(page.get_by_text(re.compile('kitchen.mp4: (starting|upscaling)|kitchen_tsr_360p.mp4: 12 frames')).first).to_be_visible()
+
+def come_back(page, work, folder, expect):
+    "Another page finds the training; it is stopped, resumed, and its model is taken."
+    expect(page.get_by_text(re.compile('runs/panel-1: (training|validating), epoch'))).to_be_visible()
+    if run_status(work/'runs'/'panel-1')['phase'] not in ('train', 'validate'): raise TSRError('the training did not outlive the page')
+    expect(page.locator('.tsr-chart svg path').first).to_be_visible()
+    if folder: page.wait_for_timeout(15_000) # for a picture with some curves in it
+    shot(page.locator('.tsr').first, 'training.jpg', folder)
+    accessible(page, 'a training')
+    stop(page, expect)
+    button(page, 'Resume').click()
+    expect(page.get_by_text(re.compile('runs/panel-1: training, epoch'))).to_be_visible()
+    stop(page, expect)
+
+def stop(page, expect):
+    button(page, 'Stop').click()
+    expect(page.get_by_text('stopped and saved after')).to_be_visible()
+
+def train_longer(page, work, expect):
+    "What can follow a training: MLflow's pages, and a second one that goes on from its model."
+    with page.expect_popup() as opened: button(page, 'MLflow').click()
+    mlflow = opened.value
+    mlflow.set_default_timeout(TIMEOUT)
+    expect(mlflow).to_have_title(re.compile('MLflow'))
+    expect(mlflow.get_by_text('tsr').first).to_be_visible()
+    mlflow.close()
+    button(page, 'Train longer').click()
+    expect(page.get_by_text('runs/panel-2: will go on from runs/panel-1/best.safetensors')).to_be_visible()
+    button(page, 'Start').click()
+    expect(page.get_by_text(re.compile('runs/panel-2: training, epoch'))).to_be_visible()
+    stop(page, expect)
+    trained = json.loads((work/'runs'/'panel-2'/'config.json').read_text())['model']
+    if trained != 'runs/panel-1/best.safetensors': raise TSRError(f'the second training went on from {trained}')
+
+def use_model(page, expect):
+    "The model of the run is selected for upscaling, in the other tab."
+    button(page, 'Use this model').click()
+    expect(option(page, 'Model')).to_have_value(re.compile(r'runs/panel-\d/best.safetensors'))
+    expect(page.get_by_text('2x, 3-frame window').first).to_be_visible()
+
+def watch_upscaled(page, work, folder, expect):
+    "An upscaling that has ended meanwhile is opened from the list; it plays, is downloaded and compared."
+    button(page, 'Earlier jobs').click()
+    page.locator('.tsr-job:visible', has_text='kitchen.mp4').get_by_role('button').click()
     expect(page.locator('video')).to_be_visible()
     expect(page.get_by_text('kitchen_tsr_360p.mp4: 12 frames of 640×360')).to_be_visible()
+    button(page, 'Earlier jobs').click()
     page.locator('video').evaluate('v => { v.muted = true; return v.play() }')
     page.wait_for_function('() => { const v = document.querySelector("video"); return v.videoWidth == 640 && v.currentTime > .2 }')
     with page.expect_download() as download: page.get_by_role('link', name='Download').click()
     if download.value.path().read_bytes() != (work/'kitchen_tsr_360p.mp4').read_bytes(): raise TSRError('the download is not the file')
+    expect(option(page, 'Videos')).to_have_value('clips/kitchen.mp4') # the settings came back, too
+    compare(page, folder, expect)
+
+def compare(page, folder, expect):
+    "The divider of the comparison follows the pointer and the keyboard, and stays where it is in an enlarged picture."
     stage, handle = page.locator('.tsr-stage:visible'), page.locator('.tsr-handle:visible')
+    stage.scroll_into_view_if_needed()
     box = stage.bounding_box()
     x, y = box['x'] + box['width'] / 2, box['y'] + box['height'] / 2
     page.mouse.move(x, y); page.mouse.down(); page.mouse.move(box['x'] + .3 * box['width'], y, steps=4); page.mouse.up()
@@ -162,11 +210,36 @@ def upscale(page, work, folder, expect):
     cut_at(50) # the divider stays where it was
     handle.press('ArrowRight')
     cut_at(52)
+    page.get_by_role('button', name='Fit the page').click()
+    other_sides(page, expect)
+
+def other_sides(page, expect):
+    "The difference, another frame, another model at the left, and both videos at once."
+    stage, handle = page.locator('.tsr-stage:visible'), page.locator('.tsr-handle:visible')
+    difference = page.get_by_role('button', name='Show four times the difference')
+    difference.click()
+    expect(stage).to_have_class(re.compile('tsr-difference'))
+    expect(handle).to_have_count(0)
+    difference.click()
+    expect(page.get_by_text('frame 7 of 12')).to_be_visible()
+    before = stage.locator('img').first.get_attribute('src')
+    page.get_by_role('button', name='Next frame').click()
+    expect(page.get_by_text('frame 8 of 12')).to_be_visible()
+    expect(stage.locator('img').first).not_to_have_attribute('src', before)
+    page.get_by_label('Left side').select_option('original (nearest)')
+    expect(stage.locator('img[alt="original (nearest)"]')).to_have_count(1)
+    page.get_by_role('button', name='Play both videos').click()
+    page.wait_for_function('() => { const v = [...document.querySelectorAll(".tsr-stage video")]; return v.length == 2 && v.every(e => e.currentTime > .1)'
+                           ' && Math.abs(v[0].currentTime - v[1].currentTime) < .1 }')
+    page.get_by_role('button', name='Play both videos').click()
+    expect(stage.locator('video')).to_have_count(0)
 
 def accessible(page, name):
     "axe-core finds nothing serious in what is visible of the panels."
     from axe_playwright_python.sync_playwright import Axe
-    if not page.evaluate('() => "axe" in window'): page.evaluate(Axe().axe_script)
+    script = Axe().axe_script
+    if (found := hashlib.sha256(script.encode()).hexdigest()) != AXE: raise TSRError(f'axe-core is another one than was looked at: SHA-256 {found}')
+    if not page.evaluate('() => "axe" in window'): page.evaluate(script)
     found = page.evaluate('async () => (await axe.run(".tsr", {resultTypes: ["violations"]})).violations')
     serious = [f"{v['id']} ({v['impact']}): {node['html'][:300]}" for v in found if v['impact'] in ('serious', 'critical') for node in v['nodes']]
     if serious: raise TSRError(f'{name}: axe-core finds {len(serious)}: ' + '\n'.join(serious[:5]))
@@ -175,9 +248,9 @@ FOCUS = """() => { const e = document.activeElement, style = getComputedStyle(e)
     return {name: (e.labels && e.labels[0] || e).textContent.trim() || e.getAttribute('aria-label') || e.title,
             seen: e.offsetWidth > 0 && style.outlineStyle != 'none' && parseFloat(style.outlineWidth) >= 1, html: e.outerHTML.slice(0, 200)} }"""
 
-def press(page, name, key, begin=None, patience=40):
+def press(page, name, key, here=False, patience=40):
     "Go to a button with the Tab key, from the top of the page or from where the focus is, and press a key there; each focus on the way is visible."
-    if not begin: page.locator('.tsr:visible').first.evaluate('e => { e.tabIndex = -1; e.focus() }')
+    if not here: page.locator('.tsr:visible').first.evaluate('e => { e.tabIndex = -1; e.focus() }')
     for _ in range(patience):
         page.keyboard.press('Tab')
         focus = page.evaluate(FOCUS)
@@ -189,7 +262,7 @@ def fits(page):
     "At no width needs anything to be scrolled sideways; every control has a name."
     for width in (420, 1000, 1600):
         page.set_viewport_size(dict(width=width, height=1200))
-        page.wait_for_timeout(500)
+        page.wait_for_timeout(300)
         for tab in ('Train', 'Upscale'):
             page.get_by_role('tab', name=tab).click()
             page.wait_for_timeout(200)
@@ -275,23 +348,29 @@ def in_lab(page, address, theme, work, folder, expect):
     look(page, f'lab_{theme}', folder)
     accessible(page, f'JupyterLab, {theme}')
 
+def find_browser(): # path, or None
+    "The browser. None, with a line that says why, if it or a package is missing; in CI that is a `TSRError`."
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser and all(map(find_spec, ('playwright', 'voila', 'axe_playwright_python'))): return browser
+    needed = 'the panels in a browser need Chromium (Debian: apt-get install chromium) and pip install playwright axe-playwright-python voila'
+    if os.environ.get('CI'): raise TSRError(needed)
+    print(f'skipped: {needed}')
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('folder', nargs='?', type=Path, help='for the pictures; without it none are kept')
     parser.add_argument('--lab', action='store_true', help='in JupyterLab')
+    parser.add_argument('--all', action='store_true', help="also what takes longer: MLflow's pages, and a training that goes on from a model")
     args = parser.parse_args()
-    folder = args.folder and args.folder.absolute()
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not browser or not find_spec('playwright') or not find_spec('voila') or not find_spec('axe_playwright_python'):
-        needed = 'the panels in a browser need Chromium (Debian: apt-get install chromium) and pip install playwright axe-playwright-python voila'
-        if os.environ.get('CI'): raise TSRError(needed)
-        return print(f'skipped: {needed}')
+    if not (browser := find_browser()): return
     from playwright.sync_api import expect, sync_playwright
     expect.set_options(timeout=TIMEOUT)
     with tempfile.TemporaryDirectory() as work, tempfile.TemporaryDirectory() as cache, sync_playwright() as p, p.chromium.launch(executable_path=browser, args=['--no-sandbox']) as chromium:
         work, os.environ['TSR_CACHE'] = Path(work), cache # uploads are not left in the cache of the user
+        if thorough := bool(args.all or args.folder): os.environ.pop('TSR_MLFLOW', None) # with the store beside the runs
         films(work)
-        try: (on_lab if args.lab else on_page)(chromium, work, folder, expect)
+        folder = args.folder and args.folder.absolute()
+        try: on_lab(chromium, work, folder, expect) if args.lab else on_page(chromium, work, folder, expect, thorough)
         finally: end_runs(work)
 
 def end_runs(work):
@@ -321,7 +400,7 @@ def on_lab(chromium, work, folder, expect):
     print('JupyterLab, light and dark, 1000 and 1600 pixels wide: trained, upscaled, played, uploaded 40 MB; nothing is cut off,\n'
           'nothing serious found by axe-core, no errors in the console')
 
-def on_page(chromium, work, folder, expect):
+def on_page(chromium, work, folder, expect, thorough):
     "On the page of `tsr app`."
     with served(work) as address:
         site = address.split('?')[0]
@@ -329,12 +408,20 @@ def on_page(chromium, work, folder, expect):
             if not refused(site + path): raise TSRError(f'/{path}: is open to everybody')
         page = opened(chromium, site, errors := [])
         page.goto(address)
-        train(page, work, folder, expect)
-        upscale(page, work, folder, expect)
+        set_up_training(page, expect)
+        begin_upscaling(page, work, expect)
+        page.close()
+        page = opened(chromium, site, errors)
+        page.goto(address)
+        come_back(page, work, folder, expect)
+        if thorough: train_longer(page, work, expect)
+        use_model(page, expect)
+        watch_upscaled(page, work, folder, expect)
         fits(page)
         if errors: raise TSRError(f'the console says: {errors[0]}')
-    print('trained with the keyboard, reloaded, stopped, resumed, uploaded 40 MB, upscaled, played, compared; 420, 1000 and 1600 pixels wide;\n'
-          'nothing serious found by axe-core, no errors in the console')
+    print('trained with the keyboard, uploaded 40 MB, upscaled; the page closed, found both again; stopped, resumed, used the model, played,\n'
+          'downloaded, compared; 420, 1000 and 1600 pixels wide; nothing serious found by axe-core, no errors in the console' +
+          "\ntrained longer, and MLflow's pages opened" * thorough)
 
 if __name__ == '__main__':
     try: main()
