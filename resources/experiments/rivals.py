@@ -13,6 +13,7 @@ import argparse
 import copy
 import hashlib
 import json
+import math
 import platform
 import sys
 from itertools import tee
@@ -34,6 +35,7 @@ from tsr.resample import resize, to_bytes, to_float
 from tsr.training import git_commit
 
 BESIDE = 'bicubic', 'lanczos4', 'linear' # what needs no network
+SIZES = 'light', 'default', 'heavy' # the networks of the package
 SHARED = 'davis', 'uav', 'street', 'dashcam' # sets that both our training clips and clips of `test` are from; a name begins with its set
 
 def conv(inputs, outputs, size=3, **options): return nn.Conv2d(inputs, outputs, size, padding=size // 2, **options)
@@ -178,6 +180,8 @@ class SOFVSR(Luma):
             cube += [sofvsr_warp(neighbour, flow[:, :, i::2, j::2] / 2) for i in range(2) for j in range(2)]
         return self.SR['body'](torch.cat(cube, 1))[..., :2 * h, :2 * w]
 
+TITLES = dict(bicubic='bicubic', lanczos4='Lanczos', linear='best linear filter', fsrcnnx_8='FSRCNNX 8', fsrcnnx_16='FSRCNNX 16',
+              artcnn_c4f16='ArtCNN C4F16', artcnn_c4f32='ArtCNN C4F32', vespcn_stacked='VESPCN', imdn_x2='IMDN', sofvsr_x2='SOF-VSR', small='TSRCNN_small, our training', original='TSRCNN_small, original')
 NETWORKS = dict(fsrcnnx_8=lambda: FSRCNNX(8), fsrcnnx_16=lambda: FSRCNNX(16), artcnn_c4f16=lambda: ArtCNN(16), artcnn_c4f32=lambda: ArtCNN(32),
                 vespcn_stacked=VESPCN, imdn_x2=IMDN, sofvsr_x2=SOFVSR)
 
@@ -202,6 +206,7 @@ def check(folder): # dict: name -> largest difference
         print(f'{name:15} {found[name]:.1e}')
     if wrong := [name for name, d in found.items() if not d < 1e-4]: raise TSRError(f'{", ".join(wrong)}: not what the reference holds')
     return found
+
 class Table:
     "Scores in a .csv file, a row for each clip, degradation and model, and in a .json file what the models are."
     key = ['set', 'video', 'downscale', 'model']
@@ -303,26 +308,42 @@ def processor(): # str
     lines = Path('/proc/cpuinfo').read_text().splitlines() if Path('/proc/cpuinfo').exists() else []
     return next((line.split(':')[1].strip() for line in lines if 'model name' in line), platform.processor())
 
+def own_kind(name, downscale): # bool
+    "Whether a name is of a network of the package with its weights for this degradation."
+    return name in [f'{size}@{downscale}' for size in SIZES]
+
+def of_similar_cost(
+    facts, # of a table's .json file
+    downscale # the degradation
+): # dict: name of a model -> that of ours whose GMAC are nearest by their ratio
+    "Which network of the package each other network is compared with."
+    costs = {name: fact['gmac'] for name, fact in facts['models'].items() if fact.get('gmac')}
+    ours = {name: cost for name, cost in costs.items() if own_kind(name, downscale)}
+    return {name: min(ours, key=lambda n: abs(math.log(ours[n] / cost))) for name, cost in costs.items() if ours and name.split('@')[0] not in SIZES}
+
 def means(
     rows, # of a table
     facts, # of its .json file
-    against=None # name of a model that the others are compared with
+    against=None # the model that the others are compared with, or a dict: model -> that which it is compared with
 ): # DataFrame: a row for each set of clips, degradation and model
-    "Means over the clips of each set and of all, gain over bicubic in luma with its interval, and how often `against` wins."
+    "Means over the clips of each set and of all, gains over bicubic in luma with their intervals, the worst clip, and how often `against` wins."
     out, everything = [], rows.assign(video=rows.set + '/' + rows.video, set='all') if rows.set.nunique() > 1 else rows[:0]
     for (clips, downscale), part in pd.concat([rows, everything]).groupby(['set', 'downscale'], sort=False):
-        y = part.pivot(index='video', columns='model', values='psnr_y').astype(float)
+        y, structure = (part.pivot(index='video', columns='model', values=m).astype(float) for m in ('psnr_y', 'ssim_y'))
         times = part.groupby('model').relative_time.median() if 'relative_time' in part else pd.Series(dtype=float)
         for model, own in part.groupby('model', sort=False):
-            gain = (y[model] - y.bicubic).dropna()
-            low, high = bootstrap_interval(gain)
+            gain, gain_ssim = (y[model] - y.bicubic).dropna(), (structure[model] - structure.bicubic).dropna()
+            (low, high), (low_ssim, high_ssim) = map(bootstrap_interval, (gain, gain_ssim))
             row = dict(set=clips, downscale=downscale, model=model, clips=len(gain), psnr_y=own.psnr_y.mean(), gain_y=gain.mean(), low=low, high=high,
+                       worst=gain.min(), worst_clip=gain.idxmin(), gain_ssim=gain_ssim.mean(), low_ssim=low_ssim, high_ssim=high_ssim,
                        **{m: pd.to_numeric(own[m]).mean() for m in ('ssim_y', 'psnr', 'ssim', 'tpsnr_y', 'vmaf') if m in own})
-            if against in y and model != against:
-                ahead = (y[against] - y[model]).dropna()
+            rival = against.get(model) if isinstance(against, dict) else against
+            if rival in y and model != rival:
+                ahead = (y[rival] - y[model]).dropna()
                 low, high = bootstrap_interval(ahead)
-                row |= dict(ahead=ahead.mean(), ahead_low=low, ahead_high=high, won=f'{(ahead > 0).sum()}/{len(ahead)}')
-            if model in times: row |= dict(time=times[model] / times[against if against in times else 'bicubic'])
+                row |= dict(against=rival, ahead=ahead.mean(), ahead_low=low, ahead_high=high, won=f'{(ahead > 0).sum()}/{len(ahead)}')
+            base = rival if rival in times else None if isinstance(against, dict) else 'bicubic'
+            if model in times and base: row |= dict(time=times[model] / times[base])
             out.append(row | {k: facts['models'].get(model, {}).get(k) for k in ('gmac', 'parameters')})
     return pd.DataFrame(out)
 

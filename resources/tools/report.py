@@ -172,8 +172,13 @@ def check(args):
 
 # html
 
+def only_private(source): # bool
+    "Whether a cell defines classes and functions, and none that a user calls."
+    defined = re.findall(r'^(?:class|def) (\w+)', source, re.M)
+    return bool(defined) and all(name.startswith('_') for name in defined)
+
 def readable(nb): # the notebook, changed
-    "What a reader sees: no directives; code can be folded, tests and long analyses are, until they are asked for."
+    "What a reader sees: no directives; code can be folded; tests, long analyses and long internal code are, until they are asked for."
     nb.cells = [c for c in nb.cells if c.cell_type != 'code' or (code(c) or c.outputs) and c.id != colab.INSTALL and not any(d.startswith('default_exp') for d in directives(c))]
     for cell in nb.cells:
         if cell.id == colab.BADGE: cell.source = re.sub(r'!\[(.*?)\]\(.*?\)', r'\1', cell.source) # in words: pages load nothing from elsewhere
@@ -181,8 +186,9 @@ def readable(nb): # the notebook, changed
         marks, lines = directives(cell), len(code(cell).splitlines())
         hidden = {'hide', 'hide_input', 'echo: false'} & set(marks)
         imports = all(re.match(r'(from|import) |\W|$', line) for line in code(cell).splitlines())
-        name = 'imports' if imports else 'in the package' if 'export' in marks else 'test' if 'hide' in marks else f'code, {lines} lines'
-        cell.metadata.fold = dict(name=name, open=not imports and ('export' in marks or not hidden and lines <= LONG))
+        internal = 'export' in marks and lines > LONG and only_private(code(cell))
+        name = 'imports' if imports else f'in the package, internal, {lines} lines' if internal else 'in the package' if 'export' in marks else 'test' if 'hide' in marks else f'code, {lines} lines'
+        cell.metadata.fold = dict(name=name, open=not imports and not internal and ('export' in marks or not hidden and lines <= LONG))
         cell.source, cell.outputs = code(cell), [] if 'hide' in marks else [o for o in cell.outputs if not is_live(o)]
     return nb
 
