@@ -60,7 +60,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 
 def _show_warning(message, category, filename, lineno, file=None, line=None):
     "What this package has to say without the line of code that says it; other warnings as ever."
-    own = issubclass(category, UserWarning) and Path(filename).parent == Path(__file__).parent
+    own = issubclass(category, UserWarning) and Path(filename).parent == Path(inspect.getfile(TSRError)).parent
     text = f'tsr: {message}\n' if own else warnings.formatwarning(message, category, filename, lineno, line)
     (file or sys.stderr).write(text)
 
