@@ -74,7 +74,7 @@ def pins(): # list of requirements
 
 def install(*options):
     "The package, and what its notebooks import besides."
-    extra = [r for r in settings['dev_requirements'].split() if re.match(r'nbdev|execnb|fastcore|ghapi|anywidget|ipywidgets', r)]
+    extra = [r for r in settings['dev_requirements'].split() if re.match(r'nbdev|execnb|fastcore|ghapi|anywidget|ipywidgets|mlflow', r)]
     with tempfile.NamedTemporaryFile('w', suffix='.txt') as file:
         file.write('\n'.join(pins()))
         file.flush()
