@@ -183,8 +183,10 @@ def watch_upscaled(page, work, folder, expect):
     expect(page.locator('video')).to_be_visible()
     expect(page.get_by_text('kitchen_tsr_360p.mp4: 12 frames of 640×360')).to_be_visible()
     button(page, 'Earlier jobs').click()
-    page.locator('video').evaluate('v => { v.muted = true; return v.play() }')
-    page.wait_for_function('() => { const v = document.querySelector("video"); return v.videoWidth == 640 && v.currentTime > .2 }')
+    page.wait_for_function('''() => { // the player may still be replaced by one with the comparison beside it
+        const v = document.querySelector("video")
+        if (v && v.paused && !v.ended) { v.muted = true; v.play() }
+        return v && v.videoWidth == 640 && v.currentTime > .2 }''')
     with page.expect_download() as download: page.get_by_role('link', name='Download').click()
     if download.value.path().read_bytes() != (work/'kitchen_tsr_360p.mp4').read_bytes(): raise TSRError('the download is not the file')
     expect(option(page, 'Videos')).to_have_value('clips/kitchen.mp4') # the settings came back, too
