@@ -203,8 +203,9 @@ class TrainingJob:
     def _update(self, status):
         # an earlier file would be taken for one that was left over
         heard = status['phase'] in ('queued', 'train', 'validate') or (status.get('loaded') or (0, 0))[1]
-        if self.stopping and self.running and heard:
-            with suppress(OSError): (self.folder/'stop').touch()
+        with suppress(OSError):
+            if self.stopping and self.running and heard: (self.folder/'stop').touch()
+            elif self.stopping and status['phase'] in ENDED: (self.folder/'stop').unlink(missing_ok=True) # asked for again while it ended
         self.on_update(status)
 
 # %% ../nbs/29a_training_parts.ipynb #046e0cd1
