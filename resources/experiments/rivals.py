@@ -264,7 +264,7 @@ def score(
 ):
     "Score what the file does not have yet, clip by clip."
     table, commit = Table(path), git_commit()
-    table.facts |= dict(cpu=processor(), torch=torch.__version__, threads=torch.get_num_threads(), crop=8, extra=list(extra))
+    table.facts |= dict(torch=torch.__version__, threads=torch.get_num_threads(), crop=8, extra=list(extra))
     for name, model in models.items():
         if name not in table.facts['models']: table.facts['models'][name] = describe(model)
     weights = {name: digest(model) for name, model in models.items()}
@@ -276,8 +276,8 @@ def score(
                 if not new: continue
                 found = evaluate(new, clip, every, baselines=BESIDE, downscale=downscale, precision=precision, progress=False, extra=extra)
                 found['relative_time'] = found.milliseconds / found.milliseconds[found.model == 'bicubic'].item()
-                found = found.assign(**at, every=every, precision=precision, commit=commit, weights=found.model.map(weights).fillna(''))
-                table.add(found[[*Table.key, 'frames', *METRICS, *extra, 'milliseconds', 'relative_time', 'weights', 'every', 'precision', 'commit']])
+                found = found.assign(**at, every=every, precision=precision, cpu=processor(), commit=commit, weights=found.model.map(weights).fillna(''))
+                table.add(found[[*Table.key, 'frames', *METRICS, *extra, 'milliseconds', 'relative_time', 'weights', 'every', 'precision', 'cpu', 'commit']])
                 print(f'{at["set"]}/{clip.stem}, {downscale}: {found.milliseconds.sum() * found.frames.max() / 1000:.0f} s for {len(new)} models', flush=True)
 
 def enlarge_twice(
@@ -300,7 +300,7 @@ def enlarge_twice(
                     upscaler = Upscaler(model, 'cpu', precision='auto' if name in INTERPOLATIONS else precision)
                     made = upscaler.frames((to_bytes(lr) for lr, _ in first), scale=4)
                     frames = pd.DataFrame([score_frame(to_float(sr)[None], hr[None]) for sr, (_, hr) in zip(made, second)])
-                    table.add(pd.DataFrame([at | dict(model=name, frames=len(frames)) | frames.mean().to_dict() | how | dict(every=1, scale=4, commit=commit)]))
+                    table.add(pd.DataFrame([at | dict(model=name, frames=len(frames)) | frames.mean().to_dict() | how | dict(every=1, scale=4, cpu=processor(), commit=commit)]))
                     print(f'{at["set"]}/{clip.stem}, {downscale}, {name}: {frames.psnr_y.mean():.2f} dB', flush=True)
 
 def processor(): # str
@@ -361,7 +361,7 @@ def show(path, against):
         y = part.pivot(index=['set', 'video'], columns='model', values='psnr_y').astype(float)
         print(f'\n{downscale}: gain over bicubic (Y, dB); * the set of this clip is also one that our training clips are from')
         print(y.sub(y.bicubic, axis=0).drop(columns='bicubic').to_string(float_format='{:+.2f}'.format))
-    print(f'\ncommits: {", ".join(table.rows.commit.unique())}; {table.facts.get("cpu", "")}; time: relative to {against or "bicubic"}, medians of frames scored side by side')
+    print(f'\ncommits: {", ".join(table.rows.commit.unique())}; {", ".join(table.rows.cpu.unique())}; time: relative to {against or "bicubic"}, medians of frames scored side by side')
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
