@@ -39,6 +39,7 @@ from PIL import Image
 from torch import nn
 from tqdm.auto import tqdm
 
+from .codecs import LARGE_FRAME
 from .core import TSRError, first_line, ordered_map, prefetch
 from .data import stream_windows
 from .model import TSRCNN, Interpolation, SRModel, load_model
@@ -66,6 +67,7 @@ class _Optimized(SRModel):
     memory_per_pixel = property(lambda self: self._net[0].memory_per_pixel)
     stacks_frames = property(lambda self: self._net[0].stacks_frames)
     flow_search = property(lambda self: self._net[0].flow_search)
+    center_only = property(lambda self: self._net[0].center_only)
     def align(self, *args): return self._net[0].align(*args)
 
 # %% ../nbs/25_inference.ipynb #d1abef7a
@@ -358,9 +360,11 @@ def shrunk(
         yield image if height == image.shape[0] else _codes(resize(to_float(image), (height, width), 'area'), image.dtype)
 
 # %% ../nbs/25_inference.ipynb #7755ab35
+def _floats(image): return image if torch.is_tensor(image) else to_float(image) # (C, h, w)
+
 class _Moving(NamedTuple):
     "A frame of a stream, with what is known about its motion."
-    image: torch.Tensor # float (C, h, w)
+    image: torch.Tensor | np.ndarray # float (C, h, w); or codes (h, w, C), which take a quarter of the memory
     luma: np.ndarray # float32 (h, w)
     pair: Future | None # of what `pair_flow` finds between the frame before and this one; None at the first
 
@@ -374,18 +378,20 @@ def _moving(frames, search, submit): # iterator of `_Moving`
     "Each frame of a stream with its motion, searched for once."
     before = None
     for image in frames:
-        luma = frame_luma(image)
+        luma = frame_luma(_floats(image))
         yield _Moving(image, luma, None if before is None else submit(pair_flow, before, luma, search))
         before = luma
 
 def _motion(
     window, # list of frames or of `_Moving`; at the ends of a stream one is repeated
-    search # as in `pair_flow`
-): # list of the frames, `Motion`
+    search, # as in `pair_flow`
+    center=None # index of the only frame that is wanted; None: all are
+): # list of the frames as float (C, h, w), None for what is not wanted; `Motion`
     "What `align` takes."
     if not isinstance(window[0], _Moving): return window, Motion.of(window, search)
     pairs = [None if a is b else b.pair.result() for a, b in pairwise(window)]
-    return [frame.image for frame in window], Motion([frame.luma for frame in window], pairs)
+    frames = [_floats(frame.image) if center in (None, i) else None for i, frame in enumerate(window)]
+    return frames, Motion([frame.luma for frame in window], pairs)
 
 # %% ../nbs/25_inference.ipynb #74ed5114
 class ModelRunner:
@@ -407,7 +413,7 @@ class ModelRunner:
         self.threads = min(torch.get_num_threads() if self.on_cpu else os.cpu_count() or 1, 4) # that work at the same time
 
     def stream(self,
-        frames, # iterable of float (C, h, w)
+        frames, # iterable of float (C, h, w), or of arrays as `to_float` takes them
         width, height, # of a frame
         as_bytes=False # results are uint8 rather than float
     ): # iterator of (C, s*h, s*w), on the CPU
@@ -428,7 +434,7 @@ class ModelRunner:
     def _stream_to_device(self, frames, as_bytes):
         "`align` works ahead in CPU threads, so that the device does not wait for it; frames that are only stacked are sent once."
         if self.model.stacks_frames:
-            windows = self._windows((frame.to(self.device) for frame in frames), _now)
+            windows = self._windows((_floats(frame).to(self.device) for frame in frames), _now)
             for batch in _batched(windows, self.batch): yield from self.run(batch, as_bytes)
             return
         with thread_pool(self.threads) as pool:
@@ -436,13 +442,15 @@ class ModelRunner:
             for batch in _batched(aligned, self.batch): yield from self.reconstruct(torch.stack(batch), as_bytes)
 
     def _windows(self, frames, submit): # iterator of lists of frames, or of `_Moving` where the model wants motion
+        if not self.model.center_only: frames = map(_floats, frames) # once, and not in each window
         if self.model.flow_search: frames = _moving(frames, self.model.flow_search, submit)
         return stream_windows(frames, self.model.frames_back, self.model.frames_forward)
 
     @torch.inference_mode()
     def _align(self, window): # list of frames or of `_Moving` -> (C', h, w)
-        search = self.model.flow_search
-        return self.model.align(*_motion(window, search) if search else [torch.stack(window)])
+        return self.model.align(*self._motion(window) if self.model.flow_search else [torch.stack(window)])
+
+    def _motion(self, window): return _motion(window, self.model.flow_search, self.model.frames_back if self.model.center_only else None)
 
     @torch.inference_mode()
     def run(self,
@@ -450,11 +458,11 @@ class ModelRunner:
         as_bytes=False, share=1 # as in `reconstruct`
     ): # (B, C, s*h, s*w)
         "HR frames of a few windows."
-        if search := self.model.flow_search: # a tile is aligned when its turn comes
-            known = [_motion(window, search) for window in windows]
+        if self.model.flow_search: # a tile is aligned when its turn comes
+            known, center = [self._motion(window) for window in windows], self.model.frames_back
             def take(*region):
                 return _stack([self.model.align(frames, motion, region) for frames, motion in known]).to(self.device)
-            return self._in_tiles(take, len(windows), *known[0][0][0].shape[1:], as_bytes, share)
+            return self._in_tiles(take, len(windows), *known[0][0][center].shape[1:], as_bytes, share)
         stacked = torch.stack([frame for window in windows for frame in window]).unflatten(0, (len(windows), -1)) # (B, T, C, h, w)
         return self.reconstruct(self.model.align_batch(stacked), as_bytes, share)
 
@@ -590,13 +598,13 @@ class Upscaler:
         out, fits = self.out_size(width, height, scale, size), False
         frames, alphas = chain([first], frames), deque()
         if channels == 4: frames = _split_alpha(frames, alphas)
-        stream = (to_float(f) for f in frames)
+        stream = frames # as codes, until they are needed
         for _ in range(self._passes(width, height, out)):
             large = tuple(int(n * self.model.scale) for n in (width, height))
             stream = self.runner.stream(stream, width, height, fits := large == out and not deep)
             width, height = large
         results = ((x.movedim(0, -1).numpy() for x in stream) if fits else
-                   (_codes(self._resize(x.to(self.device), out), first.dtype) for x in stream))
+                   (_codes(self._resize(_floats(x).to(self.device), out), first.dtype) for x in stream))
         yield from _join_alpha(results, alphas) if channels == 4 else results
 
     def _resize(self, x, out): # to exactly the size that was asked for
@@ -627,7 +635,7 @@ class Upscaler:
             watch, made = partial(_counted, bar=bar), None
             if resume and plan.segment_frames: count, made = _in_segments(plan, watch, bar)
             else:
-                with closing(prefetch(plan.upscale(_unchanged(src, plan.read, **plan.part)))) as ready:
+                with closing(prefetch(plan.upscale(_unchanged(src, plan.read, **plan.part)), plan.ahead)) as ready:
                     count = write_frames(plan.dst, watch(ready), source=plan.source, **plan.part, **plan.options)
         seconds = time.perf_counter() - begun
         return dict(frames=count, seconds=seconds, fps=(count if made is None else made) / seconds, width=plan.size[0], height=plan.size[1])
@@ -751,6 +759,10 @@ class VideoPlan(NamedTuple):
     segment_frames: int = 0 # in a segment, which survives an interruption; 0: it is too short, or cannot be joined
     settings: Mapping = MappingProxyType({}) # what decides what a segment looks like
 
+    @property
+    def ahead(self): # frames of the result that may wait for the encoder; at 8K each is 100 MB
+        return 2 if self.size[0] * self.size[1] <= LARGE_FRAME else 1
+
     def segments(self): # `Segments`
         "Where the segments are kept, to be entered by one process and attached to by others."
         own, _ = self._split_options()
@@ -759,7 +771,7 @@ class VideoPlan(NamedTuple):
     def write(self, segments, run, watch=lambda frames: frames):
         "Make a list of consecutive segments."
         own, _ = self._split_options()
-        write_segments(segments, run, self.upscale, *self.context, watch, **own)
+        write_segments(segments, run, self.upscale, *self.context, watch, self.ahead, **own)
 
     def join(self, segments): # number of frames
         "Make the result of finished segments."

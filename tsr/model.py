@@ -110,6 +110,8 @@ class SRModel(nn.Module):
         "What the widest layer holds for each LR pixel, in float32. This estimate assumes that the layers work at HR."
         return 4 * math.ceil(self.scale**2 * max([3, *(m.out_channels for m in self.modules() if isinstance(m, nn.Conv2d))]))
 
+    center_only = False # whether `align` reads the colours of the frame that is enlarged alone, and of the others their motion
+
     @property
     def stacks_frames(self): return type(self).align is SRModel.align # `align` can then run anywhere, for many windows at once
 
@@ -118,7 +120,8 @@ class SRModel(nn.Module):
     ): # (C', h, w)
         """What `reconstruct` takes of a window: the part that needs whole frames, made without gradients where frames are
         read. By default the frames, stacked. With a `flow_search`, a model's `align(window, motion=None, region=None)` also
-        takes the window as a list of frames, its `Motion` where that is known, and the part (rows, columns) that is wanted."""
+        takes the window as a list of frames, its `Motion` where that is known, and the part (rows, columns) that is wanted;
+        frames that a model with `center_only` does not read may be None then."""
         return window.flatten(0, 1)
 
     def align_batch(self,

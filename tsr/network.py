@@ -135,6 +135,9 @@ class AlignedNet(TSRNet):
         return max(super().memory_per_pixel, 2 * self.align_channels)
 
     @property
+    def center_only(self): return type(self).align is AlignedNet.align # one of a subclass may read more
+
+    @property
     def flow_search(self): return partial(optical_flow, refinement=self.refinement)
 
     def align(self, window, motion=None, region=None):

@@ -273,11 +273,12 @@ def write_segments(
     upscale, # function (iterator of `Frame`) -> iterator of `Frame` with the same times
     back=0, forward=0, # frames before and after one that its result depends on
     watch=lambda frames: frames, # function of the iterator of a segment's results, for a progress bar
+    ahead=2, # finished frames that may wait for the encoder
     **options # of `write_frames`: crf, preset, lossless
 ):
     "Make segments from one stream of frames. Whatever interrupts it, those that are complete stay."
     ends, last = {}, -1
-    with closing(prefetch(upscale(_read_run(segments, run, back, forward, ends)))) as made:
+    with closing(prefetch(upscale(_read_run(segments, run, back, forward, ends)), ahead)) as made:
         for number, own in groupby(made, lambda frame: segments._number(frame.time)):
             if number > run[-1].number: break
             if number < last: raise TSRError(f'{segments.src}: its times jump back; repair them with a remuxer')

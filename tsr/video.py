@@ -399,9 +399,9 @@ def _uniform(frames, fps, start, dst):
 def _check_audio(dst, audio):
     if audio not in AUDIO: raise TSRError(f'{dst}: there is no way {audio!r} for sound; choose one of {", ".join(AUDIO)}')
 
-def _time_base(clock, frames):
+def _time_base(clock, times):
     "The coarsest clock that holds both the source's ticks and the times of the first frames."
-    denominator = math.lcm(clock.denominator, *(f.time.denominator for f in frames))
+    denominator = math.lcm(clock.denominator, *(time.denominator for time in times))
     return Fraction(1, denominator if denominator < 2**31 else 90000)
 
 # %% ../nbs/21_video.ipynb #dfec52d8
@@ -481,16 +481,18 @@ def write_frames(
     if not (head := list(islice(frames, 2))): raise TSRError(f'{dst}: not written, there are no frames')
     if pixels is None and source: pixels = probe(source).pixels
     encoding = Encoding.plan(dst, head[0].image, codec, crf, preset, lossless, pixels)
-    step = head[-1].time - head[0].time
+    times, frames = [frame.time for frame in head], chain(head, frames)
+    step = times[-1] - times[0]
+    del head # it would hold these two frames until the last one is written
     def add_stream(out, video):
         rate = fps or (_rate(video, [0, step]) if video else 1 / step if step > 0 else 25)
-        clock = _time_base(_ratio(video.time_base) if video else Fraction(1, 90000), head)
+        clock = _time_base(_ratio(video.time_base) if video else Fraction(1, 90000), times)
         rate = Fraction(rate).limit_denominator(10**5)
         return add_video(out, encoding, rate, clock)
     written = 0
     def counted():
         nonlocal written  # packets will not do: WebP has one for all frames
-        for frame in chain(head, frames):
+        for frame in frames:
             written += 1
             yield frame
     def stay(time): return source and _stay(source, time + start)

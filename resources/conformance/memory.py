@@ -47,7 +47,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix='tsr-memory-') as folder:
         src, dst = Path(folder)/'src.mp4', Path(folder)/'dst.mp4'
         ffmpeg(f'-f lavfi -i testsrc2=s={size}:r=25 -frames:v {count} -c:v libx264 -preset ultrafast -g 50 -pix_fmt yuv420p src.mp4', folder)
-        table = sample([sys.executable, '-m', 'tsr', 'upscale', src, '-o', dst, '--model', args.model, '--preset', 'ultrafast'], dst, 60 * args.minutes)
+        table = sample([sys.executable, '-m', 'tsr', 'upscale', src, '-o', dst, '--model', args.model], dst, 60 * args.minutes)
         done = probe(dst, count=True).frames if dst.exists() else int(table.frames.max())
     if args.minutes > 1e6: assert done == count, f'{done} frames of {count}'
     peak = table.mb.max()
