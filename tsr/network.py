@@ -142,8 +142,9 @@ class AlignedNet(TSRNet):
 
     def align(self, window, motion=None, region=None):
         motion = motion or Motion.of(window, self.flow_search)
-        rows, cols = region or [slice(0, n) for n in window[0].shape[1:]]
-        frame = window[self.frames_back][:, rows, cols]
+        frame = window[self.frames_back]
+        rows, cols = region or [slice(0, n) for n in frame.shape[1:]]
+        frame = frame[:, rows, cols]
         x = torch.empty(self.align_channels, *frame.shape[1:])
         x[:3] = frame
         rest = x[3:].numpy() # the differences are small, hence a gain of 4
