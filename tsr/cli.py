@@ -37,7 +37,7 @@ import typer
 from typer.core import TyperCommand
 
 from .codecs import CODECS
-from .core import TSRError
+from .core import TSRError, first_line
 from .data import find_videos, read_pairs
 from .distributed import shard, upscale_on_dask
 from .evaluation import check_table_path, distinct_names, evaluate, save_table, summary_table
@@ -86,6 +86,9 @@ def main():
     with _ended_by_signals() as received:
         try: app()
         except TSRError as e: sys.exit(f'tsr: {e}')
+        except OSError as e: # of a file that the user named
+            if e.filename is None: raise
+            sys.exit(f'tsr: {e.filename}: {first_line(e)}')
         except KeyboardInterrupt: sys.exit(128 + received[0] if received else 130)
         except SystemExit as e:
             if e.code == 130 and received: sys.exit(128 + received[0])

@@ -306,8 +306,10 @@ def encode(
     stay=lambda time: None # function: time of the last frame -> seconds for which it is shown; None: as long as the one before
 ): # iterator of packets
     "Encode frames."
-    stored = _stored(stream, frames, encoding, path, stay)
-    for frame in _with_palettes(stored) if stream.pix_fmt == 'pal8' else stored:
+    stored, count = _stored(stream, frames, encoding, path, stay), 0
+    for count, frame in enumerate(_with_palettes(stored) if stream.pix_fmt == 'pal8' else stored, 1):
         with nullcontext() if stream.codec_context.is_open else _same_priority(): packets = stream.encode(frame)
         yield from packets
-    yield from stream.encode(None)
+    for packet in stream.encode(None):
+        if count <= 2: packet.dts = packet.pts  # fewer frames than x265 reorders: it leaves these times undefined
+        yield packet

@@ -104,7 +104,7 @@ def _is_known(path): return path.suffix.lower() in VIDEO_SUFFIXES | PHOTO_SUFFIX
 def _expand(path):
     "The paths that a path means: `~` is the home folder, a pattern means what it matches."
     path = Path(path).expanduser()
-    if path.exists(): return [path]
+    if os.path.exists(path): return [path] # `Path.exists` raises for a name that is too long
     if not has_magic(str(path)): raise TSRError(f'{path}: no such file or folder; check the path')
     matches = [Path(p) for p in sorted(glob(str(path), recursive=True))]
     if not matches: raise TSRError(f'{path}: no file matches this pattern; check the path')

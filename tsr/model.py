@@ -13,6 +13,7 @@ import copy
 import inspect
 import json
 import math
+import os
 from functools import partial, wraps
 from importlib.util import find_spec
 from numbers import Real
@@ -448,11 +449,11 @@ def load_model(
     if str(model) in INTERPOLATIONS: return Interpolation(str(model)).eval()
     path = bundled_models().get(_FORMER.get(str(model), str(model)), Path(model))
     if path.suffix == '.pt': return load_original(path)
-    if path.is_dir() and str(model):
+    if os.path.isdir(path) and str(model):
         inside = sorted(path.glob('*.safetensors'))
         hint = f'; name a model in it, such as {inside[0]}' if inside else ', and no .safetensors file is in it'
         raise TSRError(f'{path}: is a folder{hint}')
-    if not str(model) or not path.exists():
+    if not str(model) or not os.path.exists(path):
         known = [*bundled_models(), *INTERPOLATIONS]
         raise TSRError(f'{model}: no such model file, and no model of that name{did_you_mean(model, known)}: {", ".join(known)}')
     return _load_checkpoint(path)

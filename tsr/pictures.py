@@ -38,7 +38,8 @@ def is_sequence(
 ): # bool
     "Whether a path means numbered pictures: a folder, or a pattern such as frame_%04d.png."
     path = Path(path)
-    return path.is_dir() or (path.suffix.lower() in PICTURES and _NUMBER.search(path.name) is not None and not path.exists())
+    if os.path.isdir(path): return True  # `Path.is_dir` raises for a name that is too long
+    return path.suffix.lower() in PICTURES and _NUMBER.search(path.name) is not None and not os.path.exists(path)
 
 def _groups(folder, names):
     "dict: (text before the number, after it) -> the numbers as they are written, in order."

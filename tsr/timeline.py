@@ -211,8 +211,11 @@ def check_end(
     if demuxer.failure: return damage.note_end(end, reason=demuxer.failure)
     start = Fraction(demuxer.container.start_time or 0, av.time_base)
     if demuxer.indexed:
-        if len(stream.index_entries) and decoded < stream.index_entries[-1].timestamp:
-            damage.note_end(end, (stream.duration or 0) * Fraction(stream.time_base.numerator, stream.time_base.denominator))
+        tick, entries = Fraction(stream.time_base.numerator, stream.time_base.denominator), stream.index_entries
+        promised = ((stream.start_time or 0) + (stream.duration or 0)) * tick
+        # an index that is itself cut short has fewer entries than frames; so has one with an edit list, whose end is that of the edit
+        shorter = 0 < len(entries) < stream.frames and promised - end > Fraction(1, 2) / rate
+        if shorter or len(entries) and decoded < entries[-1].timestamp: damage.note_end(end, promised)
         return
     promised, index = promised_end(demuxer.container, stream, rate)
     came, tolerance = (end, 0) if index is not None else (max(demuxer.ends.values()), Fraction(1, 20))

@@ -49,7 +49,7 @@ def _open(path, fps=None):
     "Open `path` for reading; raises `TSRError` with the reason if that fails."
     if is_sequence(path): return open_sequence(path, fps)
     path = Path(path)
-    if not path.exists(): raise TSRError(f'{path}: there is no such file; check the path')
+    if not os.path.exists(path): raise TSRError(f'{path}: there is no such file; check the path')
     if path.stat().st_size == 0: raise TSRError(f'{path}: is empty (0 bytes); copy it again')
     if _is_text(path): # FFmpeg would follow what a playlist names, files and addresses
         raise TSRError(f'{path}: is text, such as a playlist or subtitles, and not a video; give the video file itself')
@@ -351,7 +351,7 @@ def output_exists(
 ):       # bool
     "Whether a result of this name is there."
     dst = Path(dst)
-    return dst.exists() or (is_sequence(dst) and has_pictures(dst))
+    return os.path.exists(dst) or (is_sequence(dst) and has_pictures(dst))
 
 def check_output(
     dst,    # the file to write
@@ -364,6 +364,9 @@ def check_output(
         return dst
     if dst.suffix.lower() not in CONTAINERS:
         raise TSRError(f'{dst}: cannot write {dst.suffix or "without a suffix"}; name it {", ".join(CONTAINERS)}')
+    try: os.stat(dst)
+    except (FileNotFoundError, NotADirectoryError, PermissionError): pass
+    except (OSError, ValueError) as e: raise TSRError(f'{dst}: cannot be the name of a file ({first_line(e)}); choose another') from None
     if dst.is_dir(): raise TSRError(f'{dst}: is a folder; give a file name')
     if not dst.parent.is_dir(): raise TSRError(f'{dst}: there is no folder {dst.parent}; make it first')
     if not os.access(dst.parent, os.W_OK):
