@@ -384,7 +384,7 @@ def _uniform(frames, fps, start, dst):
         if not isinstance(frame, Frame):
             if fps is None: raise TSRError(f'{dst}: the frames are bare arrays, which have no times; give fps')
             frame = Frame(frame, start + i / fps)
-        image = np.ascontiguousarray(frame.image)
+        image, shown = np.ascontiguousarray(frame.image), _seconds(frame.time)
         if image.dtype not in (np.uint8, np.uint16) or image.ndim != 3 or image.shape[2] not in (3, 4):
             raise TSRError(f'{dst}: frame {i} is {image.dtype} {image.shape}; give uint8 or uint16 (height, width, 3 or 4)')
         shape, dtype = shape or image.shape, dtype or image.dtype
@@ -393,10 +393,10 @@ def _uniform(frames, fps, start, dst):
         if image.shape != shape:
             raise TSRError(f'{dst}: frame {i} is {image.shape[1]}x{image.shape[0]}, the first was {shape[1]}x{shape[0]}; '
                            'give frames of one size')
-        if frame.time < time:
-            raise TSRError(f'{dst}: frame {i} is shown at {float(frame.time):.3f} s, before the one in front of it; '
+        if shown < time:
+            raise TSRError(f'{dst}: frame {i} is shown at {float(shown):.3f} s, before the one in front of it; '
                            'repair the times with a remuxer')
-        time = frame.time
+        time = shown
         yield Frame(image, time - start)
 
 def _check_audio(dst, audio):
