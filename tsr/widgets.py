@@ -68,6 +68,7 @@ STYLE = '''<style>
 .tsr-grid {display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 148px), 1fr)); gap: 6px 12px;
   width: 100%; margin: 0}
 .tsr-roomy {grid-template-columns: repeat(auto-fill, minmax(min(100%, 200px), 1fr))}
+.tsr-pair {grid-template-columns: repeat(auto-fit, minmax(min(100%, 174px), 1fr))}
 .tsr-field {margin: 0; min-width: 0} .tsr-wide {grid-column: 1 / -1}
 .tsr-field > .jupyter-widgets {width: auto !important; min-width: 0; margin: 0}
 .tsr-label, .tsr-bar label {display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
@@ -127,6 +128,7 @@ STYLE = '''<style>
 .tsr-small:hover {background: var(--jp-layout-color2, #eee)}
 .tsr-small[aria-pressed=true] {background: var(--jp-brand-color1, #1565c0); color: var(--jp-ui-inverse-font-color1, #fff)}
 .tsr-drop {border: 1.5px dashed var(--jp-border-color1, #bbb); border-radius: 6px; padding: 6px 8px; font-size: 12px}
+.tsr-drop span {white-space: nowrap}
 .tsr-drop.tsr-over {border-color: var(--jp-brand-color1, #1976d2); background: var(--jp-layout-color2, #eef)}
 .tsr-upload-row {display: flex; flex-wrap: wrap; gap: 2px 8px; align-items: center; font-size: 12px; padding: 3px 0;
   overflow-wrap: anywhere}
@@ -155,7 +157,7 @@ STYLE = '''<style>
 .tsr-count {font-variant-numeric: tabular-nums; white-space: nowrap}
 .tsr-charts {width: 100%; margin: 8px 0 0} .tsr-legend {display: flex; flex-wrap: wrap; gap: 2px 16px; font-size: 12px}
 .tsr-legend span {display: inline-flex; gap: 6px; align-items: center}
-.tsr-chart-row {font-size: 12px; font-weight: 600; margin-top: 4px}
+.tsr-chart-row {font-size: 13px; font-weight: 600; margin: 10px 0 2px}
 .tsr-chart-grid-box {display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 260px), 1fr)); gap: 2px 8px}
 .tsr-chart {position: relative; min-width: 0} .tsr-chart svg {display: block; width: 100%; height: auto}
 .tsr-chart-title {font: 600 12px var(--jp-ui-font-family, sans-serif); fill: var(--jp-ui-font-color1, #333)}
@@ -399,12 +401,12 @@ let count = 0
 function identify(e) { if (!e.id) e.id = `tsr-${++count}`; return e.id }
 
 function describeField(field) {
-  const label = field.querySelector('.tsr-label'), text = label ? label.textContent.trim() : ''
+  const label = field.querySelector('.tsr-label'), text = label ? label.textContent.trim() : '' // a checkbox has its own
   const message = field.querySelector('.tsr-message'), wrong = field.classList.contains('tsr-invalid')
   const controls = [...field.querySelectorAll('input:not([type=file]), select, textarea')]
   controls.forEach((control, i) => {
-    if (i == 0 && label && control.type != 'checkbox') set(label, 'for', identify(control))
-    else set(control, 'aria-label', text)
+    if (i == 0 && label) set(label, 'for', identify(control))
+    else if (text) set(control, 'aria-label', text)
     set(control, 'aria-invalid', String(wrong))
     if (message && wrong) set(control, 'aria-describedby', identify(message))
     else control.removeAttribute('aria-describedby')
@@ -523,8 +525,11 @@ class Field(Part):
     ):
         self.widget, self.problem = widget, ''
         if help and hasattr(widget, 'description'): widget.tooltip = help # the page cannot show it on others
-        tip = f' title="{html.escape(help)}"' if help else ''
-        caption = W.HTML(f'<label class="tsr-label"{tip}>{html.escape(label)}</label>').add_class('tsr-caption')
+        if isinstance(widget, W.Checkbox): widget.description, caption = label, '' # beside it
+        else:
+            tip = f' title="{html.escape(help)}"' if help else ''
+            caption = f'<label class="tsr-label"{tip}>{html.escape(label)}</label>'
+        caption = W.HTML(caption).add_class('tsr-caption')
         self._message = W.HTML(layout=W.Layout(display='none')).add_class('tsr-message').add_class('tsr-live')
         self.box = W.VBox([caption, widget, self._message]).add_class('tsr-field')
         if wide: self.box.add_class('tsr-wide')
@@ -798,7 +803,7 @@ def _make_control(field): # widget
     if field.name == 'low_res': return W.Dropdown(options=HEIGHTS, value=360)
     if field.name == 'high_res': return W.Dropdown(options=HEIGHTS, value=720)
     if options := choices(field.name): return W.Dropdown(options=options, value=default)
-    if field.type is bool: return W.Checkbox(value=default, indent=False, description='on')
+    if field.type is bool: return W.Checkbox(value=default, indent=False)
     return W.Text(value=_as_text(default), continuous_update=True) # checked while typing
 
 # %% ../nbs/29_widgets.ipynb #a58b5865
@@ -869,7 +874,7 @@ class ModelOptions:
         self.row.children = [f.box for f in self.fields.values()]
 
     def _make(self, name, default):
-        if isinstance(default, bool): control = W.Checkbox(value=default, indent=False, description='on')
+        if isinstance(default, bool): control = W.Checkbox(value=default, indent=False)
         else: control = W.Text(value=_as_text(default))
         control.observe(self.on_change, 'value')
         return Field(name.replace('_', ' ').capitalize(), control, f'Option of {self.architecture}; default: {default}')
@@ -1317,7 +1322,7 @@ class VideoPicker(Part):
         self.rows = [self.field.box,
                      Field('Files in this folder', self.found, 'Videos found below the folder of the notebook').box,
                      Field('Upload', self.upload.box, 'Of any size that the disk has room for').box]
-        self.box = grid(*self.rows)
+        self.box = grid(*self.rows).add_class('tsr-pair')
         self.refresh()
 
     def refresh(self):
@@ -1341,7 +1346,7 @@ class VideoPicker(Part):
 
     def add(self, path):
         "Add a path, or replace the single one."
-        self.paths = [*self.lines, path] if self.multiple else [path]
+        self.paths = list(dict.fromkeys([*self.lines, str(path)])) if self.multiple else [path]
 
 # %% ../nbs/29_widgets.ipynb #126c65e7
 def _file_server(): # (address, folder), or None
@@ -1432,7 +1437,7 @@ class ChartArea(anywidget.AnyWidget):
     "Line charts as SVG, with values on hover; `charts` holds what is drawn."
     charts: traitlets.List = traitlets.List().tag(sync=True)
     _esm = r'''
-const W = 340, H = 176, LEFT = 46, RIGHT = 8, TOP = 22, BOTTOM = 22, NS = 'http://www.w3.org/2000/svg'
+const W = 340, H = 186, LEFT = 46, RIGHT = 8, TOP = 22, BOTTOM = 34, NS = 'http://www.w3.org/2000/svg'
 function make(tag, attributes, parent, text) {
   const e = document.createElementNS(NS, tag)
   for (const k in attributes) e.setAttribute(k, attributes[k])
@@ -1450,6 +1455,7 @@ function ticks(low, high, count, whole) {
 }
 const number = (x, digits) => x.toLocaleString('en-US', { maximumFractionDigits: digits,
   minimumFractionDigits: Math.min(digits, 6) })
+const value = y => number(y, Math.abs(y) < 10 ? 4 : 2) // as 38.12 dB, 0.9652
 
 function draw(chart, box) {
   box.innerHTML = ''
@@ -1472,8 +1478,9 @@ function draw(chart, box) {
     make('text', { x: LEFT - 5, y: py(y) + 4, class: 'tsr-chart-tick', 'text-anchor': 'end' }, svg, number(y,
       up.digits))
   }
-  for (const x of across.found) make('text', { x: px(x), y: H - 6, class: 'tsr-chart-tick',
+  for (const x of across.found) make('text', { x: px(x), y: H - 20, class: 'tsr-chart-tick tsr-chart-across',
     'text-anchor': 'middle' }, svg, number(x, 0))
+  make('text', { x: (LEFT + W - RIGHT) / 2, y: H - 5, class: 'tsr-chart-tick', 'text-anchor': 'middle' }, svg, chart.xlabel)
   if (level) make('line', { x1: LEFT, x2: W - RIGHT, y1: py(level.y), y2: py(level.y), stroke: level.color,
     'stroke-dasharray': '5 4', 'stroke-width': 1.4 }, svg)
   for (const s of series) {
@@ -1496,8 +1503,8 @@ function draw(chart, box) {
     let best = 0
     main.x.forEach((x, i) => { if (Math.abs(x - at) < Math.abs(main.x[best] - at)) best = i })
     const x = main.x[best], near = s => s.x.reduce((k, v, i) => Math.abs(v - x) < Math.abs(s.x[k] - x) ? i : k, 0)
-    const values = series.filter(s => !s.faint).map(s => `${s.name || ''} ${number(s.y[near(s)], 4)}`.trim())
-    if (level) values.push(`${level.name} ${number(level.y, 4)}`)
+    const values = series.filter(s => !s.faint).map(s => `${s.name || ''} ${value(s.y[near(s)])}`.trim())
+    if (level) values.push(`${level.name} ${value(level.y)}`)
     tip.textContent = `${chart.xlabel} ${number(x, 0)}: ${values.join(', ')}`
     tip.hidden = false; line.setAttribute('x1', px(x)); line.setAttribute('x2', px(x));
       line.setAttribute('visibility', 'visible')
