@@ -77,7 +77,7 @@ _FIELDS = dict( # control: its label, its tooltip, whether it takes a whole row
     mode=('Mode', 'Upscale the video; or take it as ground truth, downscale it, upscale that, and score it', True),
     out=('Output file', 'Empty: named after the video. .mp4 plays in browsers; .mov and .mkv also hold other kinds of sound; '
          'frames/%04d.png makes numbered pictures', True),
-    overwrite=('Overwrite existing file', 'Replace a file of this name', False),
+    overwrite=('Overwrite existing file', 'Replace a file of this name', True),
     sizing=('Target size', 'A ratio, or the exact size', True),
     scale=('Scale', 'Ratio of the size of the result to that of the video', False),
     width=('Width (px)', 'Exact width of the result', False),
@@ -94,7 +94,7 @@ _FIELDS = dict( # control: its label, its tooltip, whether it takes a whole row
     heights=('Resolution (LR → HR)', 'Heights of LR and HR; larger videos are first resized', True),
     downscale=('Downscaling method', 'How the low resolution is made from the ground truth', False),
     every=('Evaluate every Nth frame', '1: all frames', False),
-    save=('Save videos and pictures', 'Keep the upscaled and the bicubic video and pictures that compare them, in a folder', False))
+    save=('Save videos and pictures', 'Keep the upscaled and the bicubic video and pictures that compare them, in a folder', True))
 _NUMBERS = dict( # control of a number: type and range
     start=(float, dict(min=0)), duration=(float|None, dict(above=0)), scale=(float, dict(above=0, max=16)),
     width=(int, dict(min=2, max=16384)), height=(int, dict(min=2, max=16384)), shrink=(int|None, dict(min=16, max=16384)),
@@ -209,7 +209,7 @@ class UpscaleForm(Part):
         exact = c['sizing'] == 'size' and c['mode'] == 'upscale'
         same = {k: c[k] for k in _CHOSEN}
         return UpscaleSettings(
-            video=video, name=name, model=c['model'].strip(), out=c['out'].strip() if used('out') else '',
+            video=video, name=name, model=c['model'].strip(), out=os.path.expanduser(c['out'].strip()) if used('out') else '',
             scale=n['scale'], size=(n['width'], n['height']) if exact else None, shrink=n['shrink'],
             crf=18 if n['crf'] is None else n['crf'], start=n['start'] or 0., duration=n['duration'],
             heights=c['heights'] or None, every=n['every'] or 1, fps=n['fps'], **same)
@@ -225,7 +225,7 @@ class UpscaleForm(Part):
     def _each_file(self):
         for line, path in zip(self.videos.lines, self.videos.paths):
             if is_pictures(path): yield path, _pictures_name(path)
-            elif os.path.isdir(path) or '*' in path: yield from ((str(f), f.name) for f in find_videos(path))
+            elif os.path.isdir(path) or '*' in path: yield from ((str(f), f.name) for f in _find_videos(path, time.monotonic() // 5))
             else: yield path, Path(line.removeprefix('upload:')).name
 
     def load(self,
@@ -279,6 +279,9 @@ def _upscale_cards(
 
 _ENCODING = 'codec', 'crf', 'preset', 'lossless', 'audio'
 _CHOSEN = 'mode', 'overwrite', 'preset', 'lossless', 'downscale', 'save', 'codec', 'audio', 'hdr', 'deinterlace' # as they are in the controls
+
+@lru_cache(8)
+def _find_videos(path, now): return find_videos(path) # a large folder is not searched again at each key that is pressed
 
 def _pictures_name(path): return Path(path).name if Path(path).is_dir() else f'{Path(path).absolute().parent.name}.png'
 
@@ -406,6 +409,7 @@ class UpscaleChecker(Part):
         except (TSRError, OSError) as e: self.problems.setdefault(field, f'{name}{first_line(e)}') # also a path that the system refuses
 
     def _find_model(self, name):
+        if not name: raise TSRError('choose a model')
         path = Path(name)
         self.model = self._load(name, path.stat().st_mtime_ns if name and path.is_file() else 0)
 
@@ -621,7 +625,7 @@ class UpscaleView(Part):
     def __init__(self,
         models=lambda: [] # function: names and paths of models that can be compared
     ):
-        self.models, self.progress, self.results = models, ProgressBar('Frames'), W.VBox([])
+        self.models, self.progress, self.results, self._reason = models, ProgressBar('Frames'), W.VBox([]), W.HTML()
         blank = np.zeros((2, 2, 3), np.uint8)
         self.comparison, self.sides, self._thread, self._asked = compare(blank, blank), None, None, None
         self.box = W.VBox([self.progress.box, self.results, self.comparison.box]).add_class('tsr-card')
@@ -660,7 +664,7 @@ class UpscaleView(Part):
         scores # DataFrame of `score_video`
     ):
         "Table and charts of an evaluation."
-        self.box.layout.display = ''
+        self.box.layout.display, self.progress.box.layout.display = '', 'none'
         self.results.children = [W.HTML(table_html(mean_scores(scores))), score_charts(scores)]
 
     def show_video(self,
@@ -669,10 +673,14 @@ class UpscaleView(Part):
         notes=() # what the job had to say
     ):
         "Player, and the comparison for any frame."
-        s, self.box.layout.display = settings, ''
+        s, self.box.layout.display, self.progress.box.layout.display = settings, '', 'none'
         said = [W.HTML(note(text)) for text in notes]
+        if not output_exists(s.target):
+            self.results.children = [W.HTML(note(f'{_short(s.target)}: was deleted or moved'))]
+            return
         self.results.children = [*video_player(s.target, width, s.lossless), *said]
-        self.sides, area = FrameSides(s, [*self.models(), s.model]), self.comparison.area
+        try: self.sides, area = FrameSides(s, [*self.models(), s.model]), self.comparison.area
+        except TSRError as e: return self._say_why_not(e)
         urls = [] if is_sequence(s.video) or is_sequence(s.target) else [file_url(s.video), file_url(s.target)]
         playable = urls and all(urls) and not _why_unplayable(s.target, s.lossless) and not s.shrink
         with area.hold_trait_notifications():
@@ -694,6 +702,11 @@ class UpscaleView(Part):
         "Wait until the chosen frame is shown (for cells and tests)."
         if self._thread: self._thread.join(timeout)
 
+    def _say_why_not(self, error):
+        "The last reason why there is no comparison, below the player."
+        self._reason.value = note(f'No comparison: {first_line(error)}')
+        if self._reason not in self.results.children: self.results.children = [*self.results.children, self._reason]
+
     def _make_frames(self):
         area, shown = self.comparison.area, None
         while self._asked != shown:
@@ -704,5 +717,5 @@ class UpscaleView(Part):
                 if self._asked == shown:
                     self.comparison.show(*images, chosen)
                     self.comparison.box.layout.display = ''
-            except Exception as e: self.results.children = [*self.results.children, W.HTML(note(first_line(e)))]
+            except Exception as e: self._say_why_not(e)
             finally: area.busy = False

@@ -29,7 +29,7 @@ from dataclasses import MISSING, asdict, fields
 from itertools import islice
 from pathlib import Path
 from typing import get_args
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import numpy as np
 import torch
@@ -68,7 +68,8 @@ STYLE = '''<style>
 .tsr-grid {display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 148px), 1fr)); gap: 6px 12px;
   width: 100%; margin: 0}
 .tsr-roomy {grid-template-columns: repeat(auto-fill, minmax(min(100%, 200px), 1fr))}
-.tsr-pair {grid-template-columns: repeat(auto-fit, minmax(min(100%, 174px), 1fr))}
+.tsr-pair {display: flex; flex-wrap: wrap} .tsr-pair > * {flex: 1 1 190px} .tsr-pair > .tsr-wide {flex-basis: 100%}
+.tsr-check {align-self: end}
 .tsr-field {margin: 0; min-width: 0} .tsr-wide {grid-column: 1 / -1}
 .tsr-field > .jupyter-widgets {width: auto !important; min-width: 0; margin: 0}
 .tsr-label, .tsr-bar label {display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
@@ -96,7 +97,7 @@ STYLE = '''<style>
 .tsr-bar .widget-hprogress .progress {height: 8px; margin: 0; border: 0; border-radius: 5px;
   background: var(--jp-layout-color3, #e0e0e0)}
 .tsr-bar .progress-bar {border: 0; border-radius: 5px}
-.tsr-bar > .widget-html, .tsr-bar .widget-html-content {margin: 0; height: 22px; line-height: 22px;
+.tsr-bar label, .tsr-bar > .widget-html, .tsr-bar .widget-html-content {margin: 0; height: 22px; line-height: 22px;
   font-size: 12px; white-space: nowrap; font-variant-numeric: tabular-nums; overflow: hidden; text-overflow: ellipsis}
 @container (max-width: 620px) {
   .tsr-bar {grid-template-columns: 1fr 1fr; margin-bottom: 4px} .tsr-bar > :nth-child(2) {grid-column: 1 / -1; grid-row: 2}
@@ -525,13 +526,14 @@ class Field(Part):
     ):
         self.widget, self.problem = widget, ''
         if help and hasattr(widget, 'description'): widget.tooltip = help # the page cannot show it on others
-        if isinstance(widget, W.Checkbox): widget.description, caption = label, '' # beside it
+        self._message = W.HTML(layout=W.Layout(display='none')).add_class('tsr-message').add_class('tsr-live')
+        if isinstance(widget, W.Checkbox): # its label is beside it
+            widget.description = label
+            self.box = W.VBox([widget, self._message]).add_class('tsr-field').add_class('tsr-check')
         else:
             tip = f' title="{html.escape(help)}"' if help else ''
-            caption = f'<label class="tsr-label"{tip}>{html.escape(label)}</label>'
-        caption = W.HTML(caption).add_class('tsr-caption')
-        self._message = W.HTML(layout=W.Layout(display='none')).add_class('tsr-message').add_class('tsr-live')
-        self.box = W.VBox([caption, widget, self._message]).add_class('tsr-field')
+            caption = W.HTML(f'<label class="tsr-label"{tip}>{html.escape(label)}</label>').add_class('tsr-caption')
+            self.box = W.VBox([caption, widget, self._message]).add_class('tsr-field')
         if wide: self.box.add_class('tsr-wide')
 
     def set_problem(self,
@@ -792,10 +794,9 @@ def _parse_number(text, fraction):
     if re.fullmatch(r'[+-]?\d+,\d+', text):
         raise TSRError(f'{text!r}: must be {kind}, with a decimal point: {text.replace(",", ".")}')
     try: value = float(text)
-    except ValueError: raise TSRError(f'{text!r}: must be {kind}' if text else f'must be {kind}') from None
-    if fraction: return value
-    if not math.isfinite(value) or value != int(value): raise TSRError(f'{text!r}: must be a whole number')
-    return int(value)
+    except ValueError: value = math.nan
+    if not math.isfinite(value) or not fraction and value != int(value): raise TSRError(f'{text!r}: must be {kind}' if text else f'must be {kind}')
+    return value if fraction else int(value)
 
 def _make_control(field): # widget
     default = field.default if field.default is not MISSING else field.default_factory()
@@ -1291,7 +1292,10 @@ def resolve_video(
 ): # str, a path
     "The file that a line of a `VideoPicker` means."
     if text.startswith(_UPLOADED): return str(uploaded_video(text.removeprefix(_UPLOADED).strip()))
-    return os.path.expanduser(text.strip('"\'')) # a path that was copied may be in quotation marks
+    text = text.strip('"\'') # a path that was copied may be in quotation marks, or be an address
+    if text.startswith('file://'): return unquote(text.removeprefix('file://'))
+    if '://' in text: raise TSRError(f'{text}: is a web address; download the video first')
+    return os.path.expanduser(text)
 
 def video_line(
     path # of a video
@@ -1437,7 +1441,7 @@ class ChartArea(anywidget.AnyWidget):
     "Line charts as SVG, with values on hover; `charts` holds what is drawn."
     charts: traitlets.List = traitlets.List().tag(sync=True)
     _esm = r'''
-const W = 340, H = 186, LEFT = 46, RIGHT = 8, TOP = 22, BOTTOM = 34, NS = 'http://www.w3.org/2000/svg'
+const W = 340, H = 186, RIGHT = 8, TOP = 22, BOTTOM = 34, NS = 'http://www.w3.org/2000/svg'
 function make(tag, attributes, parent, text) {
   const e = document.createElementNS(NS, tag)
   for (const k in attributes) e.setAttribute(k, attributes[k])
@@ -1461,7 +1465,7 @@ function draw(chart, box) {
   box.innerHTML = ''
   const series = chart.series.filter(s => s.x.length), level = chart.level
   const svg = make('svg', { viewBox: `0 0 ${W} ${H}`, role: 'img', 'aria-label': chart.summary || chart.title }, box)
-  make('text', { x: LEFT, y: 13, class: 'tsr-chart-title' }, svg, chart.title)
+  const title = make('text', { x: 46, y: 13, class: 'tsr-chart-title' }, svg, chart.title)
   if (!series.length) { make('text', { x: W / 2, y: H / 2, class: 'tsr-chart-tick', 'text-anchor': 'middle' }, svg,
     'no values yet'); return }
   const finite = series.flatMap(s => s.y.filter(Number.isFinite)).concat(level ? [level.y] : [])
@@ -1470,14 +1474,15 @@ function draw(chart, box) {
   if (!finite.length) return
   const margin = .06 * (high - low) || Math.abs(high) * .01 || .1; low -= margin; high += margin
   if (first == last) { first -= .5; last += .5 }
+  const across = ticks(first, last, 5, true), up = ticks(low, high, 4, false)
+  const labels = up.found.map(y => number(y, up.digits)), LEFT = Math.max(46, 12 + 6.6 * Math.max(...labels.map(t => t.length)))
+  title.setAttribute('x', LEFT)
   const px = x => LEFT + (W - LEFT - RIGHT) * (x - first) / (last - first), py = y =>
     H - BOTTOM - (H - TOP - BOTTOM) * (y - low) / (high - low)
-  const across = ticks(first, last, 5, true), up = ticks(low, high, 4, false)
-  for (const y of up.found) {
+  up.found.forEach((y, i) => {
     make('line', { x1: LEFT, x2: W - RIGHT, y1: py(y), y2: py(y), class: 'tsr-chart-grid' }, svg)
-    make('text', { x: LEFT - 5, y: py(y) + 4, class: 'tsr-chart-tick', 'text-anchor': 'end' }, svg, number(y,
-      up.digits))
-  }
+    make('text', { x: LEFT - 5, y: py(y) + 4, class: 'tsr-chart-tick', 'text-anchor': 'end' }, svg, labels[i])
+  })
   for (const x of across.found) make('text', { x: px(x), y: H - 20, class: 'tsr-chart-tick tsr-chart-across',
     'text-anchor': 'middle' }, svg, number(x, 0))
   make('text', { x: (LEFT + W - RIGHT) / 2, y: H - 5, class: 'tsr-chart-tick', 'text-anchor': 'middle' }, svg, chart.xlabel)
