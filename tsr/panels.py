@@ -123,9 +123,10 @@ class TrainingPanel:
             self.code.value = f'<code class="tsr-code" tabindex="0">{html.escape(code)}</code>'
         except TSRError as e: config = e
         taken = folder_problem(form.folder)
-        if self._is_shown and self.phase in RUNNING: taken = '' # there is nothing to start
+        running = self._is_shown and self.phase in RUNNING
+        if running: taken = '' # there is nothing to start
         form.folder_field.set_problem('' if self._is_shown and taken.startswith('this folder') else taken)
-        self.checker.check(paths, TSRError(problem) if problem else config, taken)
+        self.checker.check(paths, TSRError(problem) if problem else config, taken, timed=not running)
 
     def _checked(self):
         self.form.videos.field.set_problem(self.checker.video_problem)

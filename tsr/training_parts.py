@@ -467,7 +467,7 @@ class TrainingChecker(Part):
         self.line, self.on_checked = StatusLine(), on_checked
         self.timer = PlanTimer(lambda: self.check(*self._asked))
         self.box, self.sources, self.left_out = self.line.box, [], ''
-        self._asked, self._probed, self._failure, self._thread = ([], None, ''), None, None, None
+        self._asked, self._probed, self._failure, self._thread = ([], None, '', True), None, None, None
 
     @property
     def problem(self): # str, or None
@@ -482,14 +482,15 @@ class TrainingChecker(Part):
     def check(self,
         paths, # of videos and folders
         config, # `TrainConfig`, or the `TSRError` raised while reading it
-        folder_note='' # what keeps a new run from being saved in its folder
+        folder_note='', # what keeps a new run from being saved in its folder
+        timed=True # also find out how long it will take
     ):
         "Check settings; paths that were not probed yet are probed in the background, then checked again."
-        self._asked = paths, config, folder_note
+        self._asked = paths, config, folder_note, timed
         if paths != self._probed: self._probe_later(paths)
         with self.line.report_errors():
             if isinstance(config, Exception): raise config
-            self.line.set_status(*self._describe(paths, config, folder_note))
+            self.line.set_status(*self._describe(*self._asked))
         self.on_checked()
 
     def wait(self,
@@ -505,13 +506,13 @@ class TrainingChecker(Part):
         self.wait(timeout)
         self.timer.wait(timeout)
 
-    def _describe(self, paths, config, folder_note): # text and kind
+    def _describe(self, paths, config, folder_note, timed): # text and kind
         if not paths: return 'Choose videos to train on: enter a path, select one found here, or upload a file.', ''
         if self._failure: raise self._failure
         if not self.sources: return 'Probing the videos ...', ''
         sizes = [FrameSizes.of(s, config.scale, config.low_res, config.high_res) for s in self.sources]
         if problem := config_problem(config, self.sources, sizes): raise TSRError(problem)
-        text = estimate(self.sources, sizes, config, self.timer.ask(config, paths)) + self.left_out
+        text = estimate(self.sources, sizes, config, self.timer.ask(config, paths) if timed else None) + self.left_out
         return (f'{text}. Run folder: {folder_note}', '') if folder_note else (text, 'good')
 
     def _probe_later(self, paths):

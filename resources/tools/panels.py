@@ -1,14 +1,14 @@
 """The panels in a real browser: `tsr app` is opened, clicked through, and photographed.
 
     python resources/tools/panels.py                            what every change is tested with
-    python resources/tools/panels.py --all                      MLflow's pages and a second training as well
+    python resources/tools/panels.py --all                      MLflow's pages as well
     python resources/tools/panels.py resources/screenshots      the same, and the pictures
     python resources/tools/panels.py --lab [FOLDER]             in JupyterLab
 
 Makes small clips in a folder of its own, serves the panels there, and drives them in Chromium as a reader would. Each mistake of a list is typed, said
 and forgotten. With the keyboard alone a training is set up and started; a video of 40 MB is uploaded, another one dropped, a third one cancelled; what
 appears in the folder appears in the lists; an upscaling begins; the page is closed and its kernel killed. A new page finds both: the training is
-stopped, resumed, its model taken for upscaling; the upscaled video plays and is downloaded; the divider moves. axe-core, of a version that is known by
+stopped, resumed, trained longer, its model taken for upscaling; the upscaled video plays and is downloaded; the divider moves. axe-core, of a version that is known by
 its hash, looks for what keeps people from using a page. Fails at the first thing that is not as it should be, an error of ours in the browser's
 console included. Without a browser it says so and leaves the pictures alone; in CI that is a failure. With `--lab` the panels stand in a notebook
 of JupyterLab instead, light and dark, in a window of 780, 1000 and 1600 pixels: nothing may be cut off, and nothing scroll within a panel.
@@ -174,7 +174,6 @@ def upload(page, work, expect):
 
 def set_up_training(page, expect):
     "Settings are typed, mistakes are said, and the training is started, all with the keyboard."
-    option(page, 'Files in this folder').select_option('clips/archive.mp4')
     fill(page, {'Epochs': 5000})
     accessible(page, 'the training panel')
     press(page, 'Advanced', 'Space')
@@ -184,6 +183,7 @@ def set_up_training(page, expect):
     fill(page, {'Learning rate': '0.005'})
     make_mistakes(page, 'Train', expect)
     button(page, 'Advanced').click()
+    option(page, 'Files in this folder').select_option('clips/archive.mp4')
     expect(page.get_by_text('1 video, 24 frames of 512×288, 256×144 to 512×288')).to_be_visible()
     expect(page.get_by_text('Patch size (LR px)')).to_be_hidden()
     button(page, 'Advanced').focus()
@@ -194,8 +194,8 @@ def set_up_training(page, expect):
     press(page, 'Start', 'Enter', True)
     expect(page.get_by_text(re.compile(r'training, epoch (\d+) of 5000'))).to_be_visible()
 
-def begin_upscaling(page, work, expect):
-    "Uploads, mistakes, and an upscaling that is started."
+def set_up_upscaling(page, work, expect):
+    "Uploads, mistakes, and settings with their preview."
     page.get_by_role('tab', name='Upscale').click()
     upload(page, work, expect)
     fill(page, {'Videos': 'clips/kitchen.mp4', 'Model': 'default'})
@@ -203,9 +203,11 @@ def begin_upscaling(page, work, expect):
     button(page, 'Advanced').click()
     make_mistakes(page, 'Upscale', expect)
     button(page, 'Advanced').click()
-    find_new(page, work, expect)
     expect(page.get_by_text(re.compile('Estimated from a few frames: 640×360, 12 frames'))).to_be_visible()
     expect(page.locator('.tsr-card:visible', has_text='Preview').locator('.tsr-stage')).to_be_visible()
+
+def begin_upscaling(page, expect):
+    page.get_by_role('tab', name='Upscale').click()
     button(page, 'Upscale').click()
     expect(page.get_by_text(re.compile('kitchen.mp4: (starting|upscaling)|kitchen_tsr_360p.mp4: 12 frames')).first).to_be_visible()
 
@@ -229,19 +231,28 @@ def stop(page, expect):
     button(page, 'Stop').click()
     expect(page.get_by_text('stopped and saved after')).to_be_visible()
 
-def train_longer(page, work, expect):
-    "What can follow a training: MLflow's pages, and a second one that goes on from its model."
+def open_mlflow(page, expect):
+    "MLflow's pages, where the run is."
     with page.expect_popup() as opened: button(page, 'MLflow').click()
     mlflow = opened.value
     mlflow.set_default_timeout(TIMEOUT)
     expect(mlflow).to_have_title(re.compile('MLflow'))
     expect(mlflow.get_by_text('tsr', exact=True).first).to_be_visible()
     mlflow.close()
+
+def train_longer(page, expect):
+    "Another training goes on from the model of the first one; it is waited for later."
+    page.get_by_role('tab', name='Train').click()
     button(page, 'Train longer').click()
     expect(page.get_by_text('runs/panel-2: will go on from runs/panel-1/best.safetensors')).to_be_visible()
+    fill(page, {'Epochs': 1})
     button(page, 'Start').click()
-    expect(page.get_by_text(re.compile(r'runs/panel-2: training, epoch ([2-9]|\d\d)'))).to_be_visible() # so that there is a model of its own
-    stop(page, expect)
+    expect(page.get_by_text(re.compile('runs/panel-2: (starting|loading|training|done)'))).to_be_visible()
+    page.get_by_role('tab', name='Upscale').click()
+
+def trained_longer(page, work, expect):
+    page.get_by_role('tab', name='Train').click()
+    expect(page.get_by_text(re.compile(r'runs/panel-2: done, \d+ steps'))).to_be_visible()
     trained = json.loads((work/'runs'/'panel-2'/'config.json').read_text())['model']
     if trained != 'runs/panel-1/best.safetensors': raise TSRError(f'the second training went on from {trained}')
 
@@ -474,7 +485,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('folder', nargs='?', type=Path, help='for the pictures; without it none are kept')
     parser.add_argument('--lab', action='store_true', help='in JupyterLab')
-    parser.add_argument('--all', action='store_true', help="also what takes longer: MLflow's pages, and a training that goes on from a model")
+    parser.add_argument('--all', action='store_true', help="also what takes longer: MLflow's pages")
     args = parser.parse_args()
     if not (browser := find_browser()): return
     from playwright.sync_api import expect, sync_playwright
@@ -533,22 +544,27 @@ def on_page(chromium, work, folder, expect, thorough):
         page.goto(address)
         expect(page.get_by_text('Choose videos to train on')).to_be_visible()
         appear(work)
+        set_up_upscaling(page, work, expect)
+        find_new(page, work, expect)
+        page.get_by_role('tab', name='Train').click()
         set_up_training(page, expect)
-        begin_upscaling(page, work, expect)
+        begin_upscaling(page, expect)
         page.close()
         kill_kernels(server)
         page = opened(chromium, site, errors)
         page.goto(address)
         come_back(page, work, folder, expect)
-        if thorough: train_longer(page, work, expect)
+        if thorough: open_mlflow(page, expect)
         use_model(page, expect)
+        train_longer(page, expect)
         watch_upscaled(page, work, folder, expect)
+        trained_longer(page, work, expect)
         fits(page)
         if errors: raise TSRError(f'the console says: {errors[0]}')
     print('trained with the keyboard, uploaded 40 MB, dropped, cancelled, upscaled; the page closed and its kernel killed, found both again; stopped,\n'
-          f'resumed, used the model, played, downloaded, compared; {sum(map(len, MISTAKES.values()))} mistakes said; 420, 1000 and 1600 pixels wide; '
+          f'resumed, trained longer, used the model, played, downloaded, compared; {sum(map(len, MISTAKES.values()))} mistakes said; 420, 1000 and 1600 pixels wide; '
           'nothing serious\nfound by axe-core, no errors in the console' +
-          "\ntrained longer, and MLflow's pages opened" * thorough)
+          "\nMLflow's pages opened" * thorough)
 
 if __name__ == '__main__':
     try: main()
