@@ -46,9 +46,11 @@ class UpsampleHead(nn.Conv2d):
     ):
         super().__init__(features, 3 * scale**2, 3, padding=1)
         nn.init.zeros_(self.weight), nn.init.zeros_(self.bias) # starts as bicubic interpolation, exactly
-        taps = torch.einsum('pyx,cd->pcdyx', bicubic_kernel(scale), torch.eye(3)).flatten(0, 1)
-        self.register_buffer('taps', taps, persistent=False) # (s*s*C, C, 5, 5)
-        self.register_buffer('order', torch.arange(3 * scale**2).view(3, -1).T.flatten(), persistent=False)
+        with torch.device('cpu'): # on the meta device, where a header is checked, this would import PyTorch's compiler: seconds
+            taps = torch.einsum('pyx,cd->pcdyx', bicubic_kernel(scale), torch.eye(3)).flatten(0, 1)
+            order = torch.arange(3 * scale**2).view(3, -1).T.flatten()
+        self.register_buffer('taps', taps.to(self.weight.device), persistent=False) # (s*s*C, C, 5, 5)
+        self.register_buffer('order', order.to(self.weight.device), persistent=False)
 
     def forward(self,
         features, # (B, features, h, w)

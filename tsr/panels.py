@@ -69,7 +69,7 @@ class TrainingPanel:
                                        lambda: mlflow_address(self.run), lambda e: self.status.set_status(first_line(e), 'error'))
         code = disclosure('Show Python code', self.code)
         videos = [videos] if isinstance(videos, (str, os.PathLike)) else videos
-        self._proposed = ''
+        self._proposed, self._was_running = '', False
         self.form.set(config, videos=videos, mlflow=mlflow, out=out or '')
         if not out: self._propose(next_run_folder(f'{runs}/panel'))
         self._open_first(out, videos)
@@ -123,8 +123,10 @@ class TrainingPanel:
             self.code.value = f'<code class="tsr-code" tabindex="0">{html.escape(code)}</code>'
         except TSRError as e: config = e
         taken = folder_problem(form.folder)
+        running = self._is_shown and self.phase in RUNNING
+        if running: taken = '' # there is nothing to start
         form.folder_field.set_problem('' if self._is_shown and taken.startswith('this folder') else taken)
-        self.checker.check(paths, TSRError(problem) if problem else config, taken)
+        self.checker.check(paths, TSRError(problem) if problem else config, taken, timed=not running)
 
     def _checked(self):
         self.form.videos.field.set_problem(self.checker.video_problem)
@@ -149,8 +151,10 @@ class TrainingPanel:
     def _start(self, resume=False, queue=False):
         with self.status.report_errors():
             form = self.form
+            if self._is_shown and self.phase in RUNNING: return # a second click
             config, paths = self.config(), form.paths
             if not paths: raise TSRError('no videos to train on: enter a path, select one found here, or upload a file')
+            if gone := [p for p in paths if '*' not in p and not os.path.exists(p)]: raise TSRError(f'{gone[0]}: no such file or folder; check the path')
             if self.checker.problem: raise TSRError(self.checker.problem)
             if not resume and (taken := folder_problem(form.folder)): raise TSRError(f'{form.folder or "Run folder"}: {taken}')
             self.checker.timer.cancel()
@@ -211,7 +215,9 @@ class TrainingPanel:
         "A status of the run."
         phase, running = status['phase'], status['phase'] in RUNNING
         self._update_buttons()
+        changed, self._was_running = running != self._was_running, running
         with self.status.report_errors():
+            if changed: self.check() # what Start would do is another thing now
             text = run_summary(self.run, status) + '; stopping ...' * (self.job.stopping and running)
             self.status.set_status(text, dict(done='good', failed='error', died='error', gone='error').get(phase, ''))
             if phase != 'gone': self.view.show(self.run, status)
@@ -230,7 +236,7 @@ class UpscalePanel:
         self.trainer, self.opened = None, W.VBox([])
         self.on_show_trainer = lambda: None # called when the training panel is to be seen
         self.status, self.checker, self.view = StatusLine(), UpscaleChecker(), UpscaleView(list_models)
-        self.preview = FramePreview(self._show_preview)
+        self.preview, self._settled = FramePreview(), [] # settings that the job that is shown was started with
         self.form = UpscaleForm(model, video, out, self.check)
         self.job = UpscaleJob(self.view.clear, self._show, jobs)
         self.start_button = button('Upscale', 'play', self.start, 'Upscale in a process of its own', 'primary')
@@ -238,8 +244,8 @@ class UpscalePanel:
         self.cancel_button = button('Cancel', 'stop', self.cancel, 'No partial file is left')
         actions = W.HBox([self.start_button, self.queue_button, self.cancel_button]).add_class('tsr-actions')
         self.job_list = JobList(lambda: list_jobs(jobs=jobs), self.open_job)
-        self.box = page(self.form.box, self.checker.box, self.preview.box, actions, self.status.box, self.view.box, self.opened,
-                        self.job_list.box)
+        self.box = page(self.form.box, self.checker.box, self.preview.box, actions, self.status.box, self.preview.picture, self.view.box,
+                        self.opened, self.job_list.box)
         if not str(video): self._open_running(jobs)
         self.check()
         self._update_buttons()
@@ -268,32 +274,37 @@ class UpscalePanel:
     def check(self):
         "Show what would come out, and a preview of it."
         form = self.form
-        problems, settings = form.check_numbers(), None
+        problems, settings = form.check_numbers(), []
         try:
-            settings = form.settings()
-            self.checker.check(settings, problems | self._several())
+            settings = form.all_settings() or [form.settings()]
+            self.checker.check(settings[0], problems | self._several(settings), settings[1:])
             problems = self.checker.problems
             info = self.checker.info
             form.show_model(self.checker.model, info and info.height)
-        except TSRError as e:
-            if not problems: problems = dict(video=str(e))
+        except (TSRError, OSError) as e:
+            if not problems: problems = dict(video=first_line(e))
             self.checker.line.set_status(next(iter(problems.values())), 'error')
         form.show_problems(problems)
-        good = settings and settings.video and settings.mode == 'upscale' and not problems and not self.job.running
-        self.preview.ask(settings if good else None)
+        good = settings and settings[0].video and settings[0].mode == 'upscale' and not problems and not self.job.running
+        if good and settings != self._settled: self.preview.ask(settings[0], self.checker.share)
+        else: self.preview.hide()
         self.start_button.description = 'Evaluate' if form.controls['mode'].value == 'evaluate' else 'Upscale'
 
-    def _several(self): # dict of problems
-        if self.form.controls['out'].value.strip() and len(self.form.files()) > 1:
-            return dict(out='one name for several videos: leave it empty')
-        return {}
+    def _several(self, settings): # dict of problems
+        return dict(out='one name for several videos: leave it empty') if settings[1:] and self.form.controls['out'].value.strip() else {}
+
+    def _settle(self):
+        "No preview of what is being made, or made already."
+        self.preview.hide()
+        self._settled = self.form.all_settings()
 
     def _start(self, queue):
         with self.status.report_errors():
+            if self.job.running and self.form.all_settings() == self._settled: return # a second click
             if not self.form.videos.lines: raise TSRError('no video: enter its path, select one found here, or upload a file')
             self.check() # a file may be gone since
             if self.checker.problem: raise TSRError(self.checker.problem)
-            self.preview.ask(None)
+            self._settle()
             for i, settings in enumerate(self.form.all_settings()): self.job.start(settings, queue or i > 0)
             self.job_list.refresh()
 
@@ -314,8 +325,9 @@ class UpscalePanel:
         if folder is None: kind, folder = 'upscaling', kind
         if kind == 'training': return self._show_trainer().open_run(folder)
         with self.status.report_errors():
-            self.job.open(folder)
+            if self.job.folder != Path(folder): self.job.open(folder)
             self.form.load(self.job.settings, keep_name=self.phase in ('died', 'failed', 'cancelled'))
+            self._settle()
 
     def _show_trainer(self): # `TrainingPanel`
         if self.trainer is None:
@@ -329,9 +341,6 @@ class UpscalePanel:
         phase = self.job.wait(phases, timeout)
         self.view.wait()
         return phase
-
-    def _show_preview(self, lr, sr):
-        if not self.job.running and self.phase != 'done': self.view.show_pair(lr, sr, f'preview: {self.form.controls["model"].value}')
 
     def _show(self, status):
         "A status of the job."

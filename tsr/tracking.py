@@ -36,7 +36,6 @@ import numpy as np
 import pandas as pd
 import psutil  # comes with accelerate
 import torch
-from matplotlib.figure import Figure
 from PIL import Image
 
 from . import __version__
@@ -155,6 +154,7 @@ def curves(
 ): # `matplotlib.figure.Figure`
     "PSNR, SSIM and loss over the epochs."
     table = pd.read_csv(history) if isinstance(history, (str, os.PathLike)) else pd.DataFrame(history)
+    from matplotlib.figure import Figure  # only here: it takes a moment to load
     figure = Figure(figsize=(11, 3), dpi=80)
     figure.subplots_adjust(left=.05, right=.99, bottom=.17, top=.9, wspace=.25) # found once: a layout engine would draw it all twice
     for ax, (name, title) in zip(figure.subplots(1, 3), dict(psnr='PSNR, dB', ssim='SSIM', loss='loss').items()):

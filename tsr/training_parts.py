@@ -264,7 +264,7 @@ class TrainingForm(Part):
     def paths(self): return self.videos.paths
 
     @property
-    def folder(self): return self.folder_text.value.strip()
+    def folder(self): return os.path.expanduser(self.folder_text.value.strip())
 
     @property
     def mlflow(self): return self.mlflow_text.value.strip()
@@ -396,14 +396,21 @@ def plan_training(
         validation = (time.monotonic() - begun) * len(validator)
         return TrainingTime(plan.steps_per_epoch, plan.pace, validation, plan.decode_seconds)
 
-if __name__ == '__main__' and '__file__' in globals(): print(json.dumps(plan_training(sys.argv[2:], TrainConfig.load(sys.argv[1]))))
+def _print_plan(config, *videos):
+    "`plan_training` for another process: its numbers, or what is wrong."
+    try: found = plan_training(videos, TrainConfig.load(config))
+    except TSRError as e: found = str(e)
+    print(json.dumps(found))
+
+if __name__ == '__main__' and '__file__' in globals(): _print_plan(*sys.argv[1:])
 
 # %% ../nbs/29a_training_parts.ipynb #5350c10f
 class PlanTimer:
     "Times a training in the background, in a process of its own: a trainer that is at work in this one stays undisturbed."
     fields = ('model model_args frames_back frames_forward scale low_res high_res downscale patch patches_per_window strides batch_size '
-              'video_batch_size loss precision device validation validation_frames').split() # on which it depends
-    known: dict = {} # `TrainingTime` by setting, for all panels of this process; None: cannot be measured
+              'video_batch_size loss loss_args optimizer optimizer_args schedule schedule_args metrics precision device validation '
+              'validation_frames').split() # on which it depends
+    known: dict = {} # by setting, for all panels of this process: `TrainingTime`; str: what is wrong; None: cannot be measured
 
     def __init__(self,
         on_timed=lambda: None, # called in the background when another time is known
@@ -415,11 +422,12 @@ class PlanTimer:
     def ask(self,
         config, # `TrainConfig` that was found good
         videos # paths
-    ): # `TrainingTime`, or None as long as it is not known
+    ): # `TrainingTime`; None as long as it is not known; raises `TSRError` if the trial found a mistake
         "How long it will take; if that is not known, it is measured soon."
         if not config.patch: return None # whole frames: too much for a trial
         key = str([getattr(config, name) for name in self.fields] + [str(v) for v in videos])
-        if key in self.known: return self.known[key]
+        if isinstance(found := self.known.get(key), str): raise TSRError(found)
+        if key in self.known: return found
         self._wanted = time.monotonic() + self.wait_before, key, config, videos
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._run, daemon=True, name='tsr-time')
@@ -443,13 +451,14 @@ class PlanTimer:
             if self._wanted: self.known[key] = found
             self.on_timed()
 
-    def _plan(self, videos, config): # `TrainingTime`; None: Start says what is wrong
+    def _plan(self, videos, config): # as in `known`
         with tempfile.TemporaryDirectory() as folder:
             write_json(path := Path(folder)/'config.json', asdict(config))
             command = [sys.executable, '-m', 'tsr.training_parts', path, *videos]
             with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as self._process:
                 text = self._process.communicate()[0].strip()
-        return TrainingTime(*json.loads(text.splitlines()[-1])) if text else None
+        found = json.loads(text.splitlines()[-1]) if text else None
+        return TrainingTime(*found) if isinstance(found, list) else found
 
 # %% ../nbs/29a_training_parts.ipynb #d2790b02
 class TrainingChecker(Part):
@@ -458,7 +467,7 @@ class TrainingChecker(Part):
         self.line, self.on_checked = StatusLine(), on_checked
         self.timer = PlanTimer(lambda: self.check(*self._asked))
         self.box, self.sources, self.left_out = self.line.box, [], ''
-        self._asked, self._probed, self._failure, self._thread = ([], None, ''), None, None, None
+        self._asked, self._probed, self._failure, self._thread = ([], None, '', True), None, None, None
 
     @property
     def problem(self): # str, or None
@@ -473,14 +482,15 @@ class TrainingChecker(Part):
     def check(self,
         paths, # of videos and folders
         config, # `TrainConfig`, or the `TSRError` raised while reading it
-        folder_note='' # what keeps a new run from being saved in its folder
+        folder_note='', # what keeps a new run from being saved in its folder
+        timed=True # also find out how long it will take
     ):
         "Check settings; paths that were not probed yet are probed in the background, then checked again."
-        self._asked = paths, config, folder_note
+        self._asked = paths, config, folder_note, timed
         if paths != self._probed: self._probe_later(paths)
         with self.line.report_errors():
             if isinstance(config, Exception): raise config
-            self.line.set_status(*self._describe(paths, config, folder_note))
+            self.line.set_status(*self._describe(*self._asked))
         self.on_checked()
 
     def wait(self,
@@ -496,13 +506,13 @@ class TrainingChecker(Part):
         self.wait(timeout)
         self.timer.wait(timeout)
 
-    def _describe(self, paths, config, folder_note): # text and kind
+    def _describe(self, paths, config, folder_note, timed): # text and kind
         if not paths: return 'Choose videos to train on: enter a path, select one found here, or upload a file.', ''
         if self._failure: raise self._failure
         if not self.sources: return 'Probing the videos ...', ''
         sizes = [FrameSizes.of(s, config.scale, config.low_res, config.high_res) for s in self.sources]
         if problem := config_problem(config, self.sources, sizes): raise TSRError(problem)
-        text = estimate(self.sources, sizes, config, self.timer.ask(config, paths)) + self.left_out
+        text = estimate(self.sources, sizes, config, self.timer.ask(config, paths) if timed else None) + self.left_out
         return (f'{text}. Run folder: {folder_note}', '') if folder_note else (text, 'good')
 
     def _probe_later(self, paths):

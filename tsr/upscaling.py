@@ -160,7 +160,7 @@ def source_options(
 # %% ../nbs/28a_upscaling.ipynb #a8ea9a45
 _TRIAL_SECONDS = 1.5 # after which no more frames are tried
 
-def _try_place(plan, start, least): # frames as they came and as they went out, seconds of each
+def _try_place(plan, start, least): # frames as they came and as they went out, seconds until the first one and of each further one
     "Upscale a few frames from a time on."
     read, made, moments, begun = [], [], [], time.perf_counter()
     frames = plan.upscale(tee_into(plan.read(plan.src, start), read))
@@ -169,7 +169,7 @@ def _try_place(plan, start, least): # frames as they came and as they went out, 
             made.append(frame)
             moments.append(time.perf_counter())
             if len(made) >= least and moments[-1] - begun > _TRIAL_SECONDS: break
-    return read, made, (moments[-1] - moments[0]) / max(1, len(made) - 1)
+    return read, made, (moments[0] - begun, (moments[-1] - moments[0]) / max(1, len(made) - 1))
 
 def _encode(plan, frames): # bytes and seconds of a key frame, and of one that follows it
     "Encode a few frames as the result will be encoded."
@@ -210,16 +210,17 @@ def trial(
         for at in dict.fromkeys(max(0, min(i, len(times) - window)) for i in places):
             read, made, seconds = _try_place(plan, (times[at - 1] + times[at]) / 2 if at else 0, window + 3)
             tried.append((seconds, *_encode(plan, made)))
-            if len(tried) == 1: lr, sr, begun = read[0].image, made[0].image, seconds * len(made)
-            if begun > _TRIAL_SECONDS: break
+            if len(tried) == 1: lr, sr = read[0].image, made[0].image
+            if seconds[1] * len(made) > _TRIAL_SECONDS: break
     count *= 1 + plan.read.keywords.get('field_rate', False)
-    key, other = (np.mean([t[i] for t in tried], 0) for i in (1, 2))
-    seconds = min(t[0] for t in tried), other[1]
-    each = max(seconds) if upscaler.device.type != 'cpu' else sum(seconds) # on a processor they share its cores
-    total = key[0] * math.ceil(count / 250) + other[0] * max(0, count - 1) # x264 begins anew after 250 frames
+    key, other = (np.mean([t[i] for t in tried], 0)[0] for i in (1, 2)) # bytes
+    total = key * math.ceil(count / 250) + other * max(0, count - 1) # x264 begins anew after 250 frames
+    steps = np.median([(t[0], (t[1][1], t[2][1])) for t in tried], 0) # upscaling and encoding: seconds of the first frame, and of each further one
+    seconds = [first + each * max(0, count - 1) for first, each in steps]
+    seconds = sum(seconds) if upscaler.device.type == 'cpu' else max(seconds) # on a processor they share its cores
     notes = [str(w.message).removeprefix(f'{s.video}: ').replace(str(target), 'the result') for w in caught]
     return SimpleNamespace(lr=_displayed(next(iter(shrunk([lr], s.shrink)))), sr=_displayed(sr), size=plan.size, frames=count,
-                           device=str(upscaler.device), seconds=each * count, megabytes=total / 2**20, notes=list(dict.fromkeys(notes)))
+                           device=str(upscaler.device), seconds=float(seconds), megabytes=total / 2**20, notes=list(dict.fromkeys(notes)))
 
 def _displayed(image): # uint8 (H, W, 3) of a frame of any kind
     return (image[..., :3] >> 8).astype(np.uint8) if image.dtype == np.uint16 else image[..., :3]

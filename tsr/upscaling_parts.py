@@ -8,10 +8,12 @@ __all__ = ['NEAREST', 'RESULT', 'UpscaleForm', 'describe_model', 'UpscaleChecker
 
 # %% ../nbs/29b_upscaling_parts.ipynb #a9a08386
 import html
+import math
 import os
 import threading
 import time
-from dataclasses import asdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -75,7 +77,7 @@ _FIELDS = dict( # control: its label, its tooltip, whether it takes a whole row
     mode=('Mode', 'Upscale the video; or take it as ground truth, downscale it, upscale that, and score it', True),
     out=('Output file', 'Empty: named after the video. .mp4 plays in browsers; .mov and .mkv also hold other kinds of sound; '
          'frames/%04d.png makes numbered pictures', True),
-    overwrite=('Overwrite existing file', 'Replace a file of this name', False),
+    overwrite=('Overwrite existing file', 'Replace a file of this name', True),
     sizing=('Target size', 'A ratio, or the exact size', True),
     scale=('Scale', 'Ratio of the size of the result to that of the video', False),
     width=('Width (px)', 'Exact width of the result', False),
@@ -92,7 +94,7 @@ _FIELDS = dict( # control: its label, its tooltip, whether it takes a whole row
     heights=('Resolution (LR → HR)', 'Heights of LR and HR; larger videos are first resized', True),
     downscale=('Downscaling method', 'How the low resolution is made from the ground truth', False),
     every=('Evaluate every Nth frame', '1: all frames', False),
-    save=('Save videos and pictures', 'Keep the upscaled and the bicubic video and pictures that compare them, in a folder', False))
+    save=('Save videos and pictures', 'Keep the upscaled and the bicubic video and pictures that compare them, in a folder', True))
 _NUMBERS = dict( # control of a number: type and range
     start=(float, dict(min=0)), duration=(float|None, dict(above=0)), scale=(float, dict(above=0, max=16)),
     width=(int, dict(min=2, max=16384)), height=(int, dict(min=2, max=16384)), shrink=(int|None, dict(min=16, max=16384)),
@@ -118,7 +120,7 @@ def _menu(labels): return W.Dropdown(options=[(label, k) for k, label in labels.
 def _upscale_controls(model, out): # dict: name -> widget
     typed = dict(continuous_update=False) # a path is looked at when it is complete
     numbers = dict(start='0', scale='2', width='1280', height='720', crf='18', every='1')
-    check = lambda: W.Checkbox(indent=False, description='on')
+    check = lambda: W.Checkbox(indent=False)
     return {k: W.Text(value=numbers.get(k, '')) for k in _NUMBERS} | dict(
         model=W.Combobox(value=str(model), ensure_option=False, **typed),
         mode=W.ToggleButtons(options=[('Upscale', 'upscale'), ('Evaluate', 'evaluate')]),
@@ -207,7 +209,7 @@ class UpscaleForm(Part):
         exact = c['sizing'] == 'size' and c['mode'] == 'upscale'
         same = {k: c[k] for k in _CHOSEN}
         return UpscaleSettings(
-            video=video, name=name, model=c['model'].strip(), out=c['out'].strip() if used('out') else '',
+            video=video, name=name, model=c['model'].strip(), out=os.path.expanduser(c['out'].strip()) if used('out') else '',
             scale=n['scale'], size=(n['width'], n['height']) if exact else None, shrink=n['shrink'],
             crf=18 if n['crf'] is None else n['crf'], start=n['start'] or 0., duration=n['duration'],
             heights=c['heights'] or None, every=n['every'] or 1, fps=n['fps'], **same)
@@ -218,12 +220,12 @@ class UpscaleForm(Part):
 
     def files(self): # list of (path, name that it is called by)
         "Each video that the lines mean; numbered pictures count as one."
-        return list(self._each_file())
+        return list(dict.fromkeys(self._each_file()))
 
     def _each_file(self):
         for line, path in zip(self.videos.lines, self.videos.paths):
             if is_pictures(path): yield path, _pictures_name(path)
-            elif os.path.isdir(path) or '*' in path: yield from ((str(f), f.name) for f in find_videos(path))
+            elif os.path.isdir(path) or '*' in path: yield from ((str(f), f.name) for f in _find_videos(path, time.monotonic() // 5))
             else: yield path, Path(line.removeprefix('upload:')).name
 
     def load(self,
@@ -238,6 +240,7 @@ class UpscaleForm(Part):
         menu, heights = self.controls['heights'], s['heights']
         if heights and heights not in [v for _, v in menu.options]:
             menu.options = *menu.options, (f'{heights[0]}p → {heights[1]}p', heights)
+        if not keep_name: values['overwrite'] = False # the result that is there stays
         self.set(video=video_line(s['video']), out=s['out'] if keep_name else '', heights=heights or (), **values)
 
     def show_model(self,
@@ -277,6 +280,9 @@ def _upscale_cards(
 _ENCODING = 'codec', 'crf', 'preset', 'lossless', 'audio'
 _CHOSEN = 'mode', 'overwrite', 'preset', 'lossless', 'downscale', 'save', 'codec', 'audio', 'hdr', 'deinterlace' # as they are in the controls
 
+@lru_cache(8)
+def _find_videos(path, now): return find_videos(path) # a large folder is not searched again at each key that is pressed
+
 def _pictures_name(path): return Path(path).name if Path(path).is_dir() else f'{Path(path).absolute().parent.name}.png'
 
 def describe_model(
@@ -289,6 +295,18 @@ def describe_model(
     return f'{model.scale:g}x, {window}-frame window, {parameters:,} parameters'
 
 # %% ../nbs/29b_upscaling_parts.ipynb #b016acfc
+def _probed(s): # `VideoInfo` of the video of `UpscaleSettings`
+    path = Path(s.video)
+    if not path.is_file(): return probe(s.video, fps=s.fps) # numbered pictures, or a mistake
+    return _probe_version(s.video, s.fps, path.stat().st_mtime_ns, path.stat().st_size)
+
+@lru_cache(2000)
+def _probe_version(path, fps, *version): return probe(path, fps=fps) # again if the file has changed
+
+def _probed_or_error(s):
+    try: return _probed(s)
+    except (TSRError, OSError) as e: return e
+
 class _Elsewhere(TSRError):
     "A mistake that belongs to a certain field."
     def __init__(self, field, text):
@@ -298,6 +316,10 @@ class _Elsewhere(TSRError):
 def _result_size(s, info, scale): # (width, height)
     width, height = shrunk_size(info.width, info.height, s.shrink)
     return s.size or tuple(int(n * (s.scale or scale)) for n in (width, height))
+
+def _work(s, info, scale): # pixels that have to be made
+    seconds = min(s.duration or math.inf, info.duration - s.start)
+    return math.prod(_result_size(s, info, scale)) * float(info.fps) * max(0., seconds)
 
 def _check_part(s, info):
     "Raise `TSRError` if the chosen part is not in the video."
@@ -343,6 +365,7 @@ class UpscaleChecker(Part):
     def __init__(self):
         self.line = StatusLine()
         self.box, self.model, self.info = self.line.box, None, None # the model and the `VideoInfo` that were named
+        self.videos = [] # pairs of `UpscaleSettings` and `VideoInfo`
         self.problems, self._load = {}, lru_cache(4)(_load_version)
 
     @property
@@ -352,95 +375,145 @@ class UpscaleChecker(Part):
 
     def check(self,
         settings, # `UpscaleSettings`
-        problems=() # dict: control -> what is wrong, that is known already
+        problems=(), # dict: control -> what is wrong, that is known already
+        others=() # `UpscaleSettings` of further videos
     ):
-        "Look at the model, the video and the target."
-        self.model, self.info, self.problems = None, None, dict(problems)
+        "Look at the model, the videos and the target."
+        self.model, self.info, self.videos, self.problems = None, None, [], dict(problems)
         s = settings
         self._note('model', lambda: self._find_model(s.model))
-        if s.video: self._note('video', lambda: setattr(self, 'info', probe(s.video, fps=s.fps)))
-        if self.info and self.model is not None:
-            self._note('start', lambda: _check_part(s, self.info))
-            self._note('scale' if s.size is None else 'width', lambda: _check_size(s, self.info, self.model.scale))
-            self._note('heights', lambda: s.mode == 'evaluate' and self._sides(s))
+        if s.video: self._note('video', lambda: setattr(self, 'info', _probed(s)))
+        if self.info: self._check_video(s, self.info)
+        if others: self._check_others(others)
         if s.mode == 'upscale' or s.save: self._note('out', lambda: _check_target(s))
         if s.mode == 'upscale' and self.info and 'out' not in self.problems: self._note('codec', lambda: _check_encoding(s, self.info))
         first = next(iter(self.problems.values()), None)
         self.line.set_status(first or self._describe(s), 'error' if first else 'good' if s.video else '')
 
-    def _note(self, field, function):
+    def _check_video(self, s, info, name=''): # name: of one among several
+        self.videos.append((s, info))
+        if self.model is None: return
+        self._note('start', lambda: _check_part(s, info), name)
+        self._note('scale' if s.size is None else 'width', lambda: _check_size(s, info, self.model.scale), name)
+        self._note('heights', lambda: s.mode == 'evaluate' and self._sides(s, info), name)
+
+    def _check_others(self, others):
+        with ThreadPoolExecutor(8) as pool: found = list(pool.map(_probed_or_error, others))
+        for s, info in zip(others, found):
+            if isinstance(info, Exception): self.problems.setdefault('video', first_line(info))
+            else: self._check_video(s, info, f'{s.title}: ')
+
+    def _note(self, field, function, name=''):
         try: function()
-        except _Elsewhere as e: self.problems.setdefault(e.field, str(e))
-        except (TSRError, OSError) as e: self.problems.setdefault(field, first_line(e)) # also a path that the system refuses
+        except _Elsewhere as e: self.problems.setdefault(e.field, f'{name}{e}')
+        except (TSRError, OSError) as e: self.problems.setdefault(field, f'{name}{first_line(e)}') # also a path that the system refuses
 
     def _find_model(self, name):
+        if not name: raise TSRError('choose a model')
         path = Path(name)
         self.model = self._load(name, path.stat().st_mtime_ns if name and path.is_file() else 0)
 
     def _describe(self, s): # str
         if not s.video: return 'Choose a video: enter its path, select one found here, or upload a file.'
-        info = self.info
-        hdr = f', HDR ({info.pixels.hdr})' if info.pixels.hdr else ''
-        text = f'{info.width}×{info.height}, {info.frames} frames, {info.duration:.1f} s, {info.codec}{hdr}'
-        kept = f'; videos and pictures in {with_target(s, info, 2).target}' if s.save else ''
-        if s.mode == 'evaluate': return f'{text}: ground truth, {self._sides(s)}{kept}'
-        width, height = _result_size(s, info, self.model.scale)
-        target = with_target(s, info, self.model.scale).target
+        if len(self.videos) > 1: return self._describe_all()
+        text = self._describe_one(s, self.info)
+        kept = f'; videos and pictures in {with_target(s, self.info, 2).target}' if s.save else ''
+        if s.mode == 'evaluate': return text + kept
+        target, usual = (with_target(replace(s, overwrite=o), self.info, self.model.scale).target for o in (s.overwrite, True))
+        exists = f' ({usual} exists)' if target != usual else ''
         left = finished_frames(target)
         again = f'; {left:,} frames are finished already, it goes on from there' if left and not s.overwrite else ''
-        return f'{text} to {width}×{height}: {target}{again}'
+        return f'{text}: {target}{exists}{again}'
 
-    def _sides(self, s): # as '256×144 to 512×288'
-        size = self.info.width, self.info.height
-        (width, height), scale = hr_size(*size, self.model.scale, *(s.heights or (None, None)), s.title)
+    def _describe_all(self): # several videos
+        texts = [f'{s.title}: {self._describe_one(s, info)}' for s, info in self.videos[:3]]
+        more = f'; and {len(self.videos) - 3} more' if self.videos[3:] else ''
+        return f'{len(self.videos)} videos, one after the other. {"; ".join(texts)}{more}'
+
+    def _describe_one(self, s, info): # as '256×144, 12 frames, 0.5 s, h264 to 512×288'
+        hdr = f', HDR ({info.pixels.hdr})' if info.pixels.hdr else ''
+        text = f'{info.width}×{info.height}, {info.frames} frames, {info.duration:.1f} s, {info.codec}{hdr}'
+        if s.mode == 'evaluate': return f'{text}: ground truth, {self._sides(s, info)}'
+        width, height = _result_size(s, info, self.model.scale)
+        return f'{text} to {width}×{height}'
+
+    def _sides(self, s, info): # as '256×144 to 512×288'
+        (width, height), scale = hr_size(info.width, info.height, self.model.scale, *(s.heights or (None, None)), s.title)
         return f'{int(width / scale)}×{int(height / scale)} to {width}×{height}'
+
+    @property
+    def share(self): # how many times as much work as the first video all of them are
+        work = [_work(s, info, self.model.scale) for s, info in self.videos]
+        return sum(work) / work[0] if work[1:] and work[0] else 1.
 
 def _load_version(name, version): return load_model(name) # again if the file has changed
 
 # %% ../nbs/29b_upscaling_parts.ipynb #20991a97
 class FramePreview(Part):
-    "A trial of the chosen model at the chosen place, in the background."
+    "A trial of the chosen model at the chosen place, in the background: a line with the estimate, and a picture beside bicubic interpolation."
     def __init__(self,
-        on_ready=lambda lr, sr: None, # called in the background with images of a frame
         wait=.8 # seconds without a change before it begins
     ):
-        self.on_ready, self.wait_before, self.line = on_ready, wait, StatusLine()
-        self.box, self._wanted, self._done, self._thread, self._upscaler = self.line.box, None, None, None, ('', None)
+        self.wait_before, self.line, blank = wait, StatusLine(), np.zeros((2, 2, 3), np.uint8)
+        self.comparison = compare(blank, blank)
+        self.picture = card('Preview', self.comparison.box)
+        self.box, self._lock, self._wanted, self._thread = self.line.box, threading.Lock(), None, None
+        self._tried, self._upscaler = (None, None), ('', None) # the last settings and what came of them; the last model
+        self.hide()
+
+    def hide(self):
+        "Show nothing, and begin nothing."
+        self._wanted, self.picture.layout.display = None, 'none'
+        self.line.set_status('')
 
     def ask(self,
-        settings # `UpscaleSettings` that were found good; None: there is nothing to show
+        settings, # `UpscaleSettings` that were found good; None: there is nothing to show
+        share=1. # how many times as much work all videos are
     ):
         "Show a frame with these settings, soon."
-        self._wanted = settings and (time.monotonic() + self.wait_before, settings)
-        if settings is None: return self.line.set_status('')
-        if self._thread is None or not self._thread.is_alive():
+        if settings is None: return self.hide()
+        if settings == self._tried[0]: return self._report(self._tried[1], share)
+        with self._lock:
+            self._wanted = time.monotonic() + self.wait_before, settings, share
+            if self._thread: return
             self._thread = threading.Thread(target=self._run, daemon=True, name='tsr-preview')
             self._thread.start()
 
     def wait(self, timeout=60.):
         "Wait until nothing is left to show (for cells and tests)."
-        if self._thread: self._thread.join(timeout)
+        if thread := self._thread: thread.join(timeout)
 
     def _run(self):
-        while self._wanted and self._wanted[1] != self._done:
-            due, settings = self._wanted
+        while True:
+            with self._lock:
+                if not (wanted := self._wanted) or wanted[1] == self._tried[0]:
+                    self._thread = None
+                    return
+            due, settings, _ = wanted
             if (left := due - time.monotonic()) > 0: time.sleep(min(left, .2))
-            else: self._show(settings)
+            else: self._try(settings)
 
-    def _show(self, s):
-        self._done = s
+    def _try(self, s):
         try:
             if self._upscaler[0] != s.model: self._upscaler = s.model, Upscaler(s.model)
-            tried = trial(s, self._upscaler[1])
-            self.line.set_status(_estimate_text(tried), 'good')
-            if self._wanted and self._wanted[1] == s: self.on_ready(tried.lr, tried.sr)
-        except Exception as e: self.line.set_status(f'No preview: {first_line(e)}')
+            found = trial(s, self._upscaler[1])
+        except Exception as e: found = e
+        self._tried = s, found
+        if (wanted := self._wanted) and wanted[1] == s: self._report(found, wanted[2])
 
-def _estimate_text(tried): # str
-    width, height = tried.size
-    text = (f'Estimated from a few frames: {width}×{height}, {tried.frames:,} frames, about {duration_text(tried.seconds)} on {tried.device}, '
-            f'about {tried.megabytes:.{0 if tried.megabytes >= 10 else 1}f} MB')
+    def _report(self, found, share):
+        if isinstance(found, Exception): return self.line.set_status(f'No preview: {first_line(found)}')
+        self.line.set_status(_estimate_text(found, share), 'good')
+        self.comparison.show(to_bytes(resize(to_float(found.lr), found.sr.shape[:2])), found.sr, ('bicubic', self._tried[0].model))
+        self.picture.layout.display = ''
+
+def _estimate_text(tried, share): # str
+    text = (f'Estimated from a few frames: {tried.size[0]}×{tried.size[1]}, {tried.frames:,} frames, '
+            f'about {_time_and_size(tried.seconds, tried.megabytes)} on {tried.device}')
+    if share > 1: text += f'; all videos about {_time_and_size(share * tried.seconds, share * tried.megabytes)}'
     return '. '.join([text, *tried.notes])
+
+def _time_and_size(seconds, megabytes): return f'{duration_text(max(1, seconds))} and {megabytes:.{0 if megabytes >= 10 else 1}f} MB'
 
 # %% ../nbs/29b_upscaling_parts.ipynb #5f26bcb2
 def score_charts(
@@ -478,13 +551,17 @@ def _why_unplayable(path, lossless=False): # str, '' if browsers can play the fi
     if lossless and codec == 'h264': return 'browsers do not support lossless H.264'
     return 'browsers do not support odd sizes' if info.width % 2 or info.height % 2 else ''
 
+def _short(path): # str: the whole path, with ~ for the home folder where shells know it
+    path, home = str(path.absolute()), str(Path.home())
+    return '~' + path.removeprefix(home) if os.name == 'posix' and path.startswith(home + '/') and home != '/' else path
+
 def video_player(
     path, # of a video
     width, # of its frames
     lossless=False # how it was encoded
 ): # list of widgets
     "A video to play and download, or the reason why it cannot be played here."
-    if is_sequence(path): return [W.HTML(note(f'Numbered pictures: {path.absolute()}'))]
+    if is_sequence(path): return [W.HTML(note(f'Numbered pictures: {_short(path)}'))]
     url, why, size = html.escape(file_url(path)), _why_unplayable(path, lossless), path.stat().st_size
     if not why and not url and size > _MAX_EMBEDDED:
         why = f'{size >> 20} MB are too large to send along with the page'
@@ -495,7 +572,7 @@ def video_player(
     if url: download = f'<a download="{html.escape(path.name)}" href="{url}">Download</a>. '
     else: download = 'To download, use the menu of the player. ' if player else ''
     reason = f'Cannot be played here: {html.escape(why)}. ' if why else ''
-    file = f'File: {html.escape(str(path.absolute()))}'
+    file = f'File: {html.escape(_short(path))}'
     return [*player, W.HTML(f'<div class="tsr-note">{reason}{download}{file}</div>')]
 
 # %% ../nbs/29b_upscaling_parts.ipynb #96372148
@@ -548,7 +625,7 @@ class UpscaleView(Part):
     def __init__(self,
         models=lambda: [] # function: names and paths of models that can be compared
     ):
-        self.models, self.progress, self.results = models, ProgressBar('Frames'), W.VBox([])
+        self.models, self.progress, self.results, self._reason = models, ProgressBar('Frames'), W.VBox([]), W.HTML()
         blank = np.zeros((2, 2, 3), np.uint8)
         self.comparison, self.sides, self._thread, self._asked = compare(blank, blank), None, None, None
         self.box = W.VBox([self.progress.box, self.results, self.comparison.box]).add_class('tsr-card')
@@ -587,7 +664,7 @@ class UpscaleView(Part):
         scores # DataFrame of `score_video`
     ):
         "Table and charts of an evaluation."
-        self.box.layout.display = ''
+        self.box.layout.display, self.progress.box.layout.display = '', 'none'
         self.results.children = [W.HTML(table_html(mean_scores(scores))), score_charts(scores)]
 
     def show_video(self,
@@ -596,10 +673,14 @@ class UpscaleView(Part):
         notes=() # what the job had to say
     ):
         "Player, and the comparison for any frame."
-        s, self.box.layout.display = settings, ''
+        s, self.box.layout.display, self.progress.box.layout.display = settings, '', 'none'
         said = [W.HTML(note(text)) for text in notes]
+        if not output_exists(s.target):
+            self.results.children = [W.HTML(note(f'{_short(s.target)}: was deleted or moved'))]
+            return
         self.results.children = [*video_player(s.target, width, s.lossless), *said]
-        self.sides, area = FrameSides(s, [*self.models(), s.model]), self.comparison.area
+        try: self.sides, area = FrameSides(s, [*self.models(), s.model]), self.comparison.area
+        except TSRError as e: return self._say_why_not(e)
         urls = [] if is_sequence(s.video) or is_sequence(s.target) else [file_url(s.video), file_url(s.target)]
         playable = urls and all(urls) and not _why_unplayable(s.target, s.lossless) and not s.shrink
         with area.hold_trait_notifications():
@@ -621,6 +702,11 @@ class UpscaleView(Part):
         "Wait until the chosen frame is shown (for cells and tests)."
         if self._thread: self._thread.join(timeout)
 
+    def _say_why_not(self, error):
+        "The last reason why there is no comparison, below the player."
+        self._reason.value = note(f'No comparison: {first_line(error)}')
+        if self._reason not in self.results.children: self.results.children = [*self.results.children, self._reason]
+
     def _make_frames(self):
         area, shown = self.comparison.area, None
         while self._asked != shown:
@@ -631,5 +717,5 @@ class UpscaleView(Part):
                 if self._asked == shown:
                     self.comparison.show(*images, chosen)
                     self.comparison.box.layout.display = ''
-            except Exception as e: self.results.children = [*self.results.children, W.HTML(note(first_line(e)))]
+            except Exception as e: self._say_why_not(e)
             finally: area.busy = False

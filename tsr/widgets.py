@@ -29,7 +29,7 @@ from dataclasses import MISSING, asdict, fields
 from itertools import islice
 from pathlib import Path
 from typing import get_args
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import numpy as np
 import torch
@@ -68,6 +68,8 @@ STYLE = '''<style>
 .tsr-grid {display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 148px), 1fr)); gap: 6px 12px;
   width: 100%; margin: 0}
 .tsr-roomy {grid-template-columns: repeat(auto-fill, minmax(min(100%, 200px), 1fr))}
+.tsr-pair {display: flex; flex-wrap: wrap} .tsr-pair > * {flex: 1 1 190px} .tsr-pair > .tsr-wide {flex-basis: 100%}
+.tsr-check {align-self: end}
 .tsr-field {margin: 0; min-width: 0} .tsr-wide {grid-column: 1 / -1}
 .tsr-field > .jupyter-widgets {width: auto !important; min-width: 0; margin: 0}
 .tsr-label, .tsr-bar label {display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
@@ -95,7 +97,7 @@ STYLE = '''<style>
 .tsr-bar .widget-hprogress .progress {height: 8px; margin: 0; border: 0; border-radius: 5px;
   background: var(--jp-layout-color3, #e0e0e0)}
 .tsr-bar .progress-bar {border: 0; border-radius: 5px}
-.tsr-bar > .widget-html, .tsr-bar .widget-html-content {margin: 0; height: 22px; line-height: 22px;
+.tsr-bar label, .tsr-bar > .widget-html, .tsr-bar .widget-html-content {margin: 0; height: 22px; line-height: 22px;
   font-size: 12px; white-space: nowrap; font-variant-numeric: tabular-nums; overflow: hidden; text-overflow: ellipsis}
 @container (max-width: 620px) {
   .tsr-bar {grid-template-columns: 1fr 1fr; margin-bottom: 4px} .tsr-bar > :nth-child(2) {grid-column: 1 / -1; grid-row: 2}
@@ -127,6 +129,7 @@ STYLE = '''<style>
 .tsr-small:hover {background: var(--jp-layout-color2, #eee)}
 .tsr-small[aria-pressed=true] {background: var(--jp-brand-color1, #1565c0); color: var(--jp-ui-inverse-font-color1, #fff)}
 .tsr-drop {border: 1.5px dashed var(--jp-border-color1, #bbb); border-radius: 6px; padding: 6px 8px; font-size: 12px}
+.tsr-drop span {white-space: nowrap}
 .tsr-drop.tsr-over {border-color: var(--jp-brand-color1, #1976d2); background: var(--jp-layout-color2, #eef)}
 .tsr-upload-row {display: flex; flex-wrap: wrap; gap: 2px 8px; align-items: center; font-size: 12px; padding: 3px 0;
   overflow-wrap: anywhere}
@@ -155,7 +158,7 @@ STYLE = '''<style>
 .tsr-count {font-variant-numeric: tabular-nums; white-space: nowrap}
 .tsr-charts {width: 100%; margin: 8px 0 0} .tsr-legend {display: flex; flex-wrap: wrap; gap: 2px 16px; font-size: 12px}
 .tsr-legend span {display: inline-flex; gap: 6px; align-items: center}
-.tsr-chart-row {font-size: 12px; font-weight: 600; margin-top: 4px}
+.tsr-chart-row {font-size: 13px; font-weight: 600; margin: 10px 0 2px}
 .tsr-chart-grid-box {display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 260px), 1fr)); gap: 2px 8px}
 .tsr-chart {position: relative; min-width: 0} .tsr-chart svg {display: block; width: 100%; height: auto}
 .tsr-chart-title {font: 600 12px var(--jp-ui-font-family, sans-serif); fill: var(--jp-ui-font-color1, #333)}
@@ -399,12 +402,12 @@ let count = 0
 function identify(e) { if (!e.id) e.id = `tsr-${++count}`; return e.id }
 
 function describeField(field) {
-  const label = field.querySelector('.tsr-label'), text = label ? label.textContent.trim() : ''
+  const label = field.querySelector('.tsr-label'), text = label ? label.textContent.trim() : '' // a checkbox has its own
   const message = field.querySelector('.tsr-message'), wrong = field.classList.contains('tsr-invalid')
   const controls = [...field.querySelectorAll('input:not([type=file]), select, textarea')]
   controls.forEach((control, i) => {
-    if (i == 0 && label && control.type != 'checkbox') set(label, 'for', identify(control))
-    else set(control, 'aria-label', text)
+    if (i == 0 && label) set(label, 'for', identify(control))
+    else if (text) set(control, 'aria-label', text)
     set(control, 'aria-invalid', String(wrong))
     if (message && wrong) set(control, 'aria-describedby', identify(message))
     else control.removeAttribute('aria-describedby')
@@ -523,10 +526,14 @@ class Field(Part):
     ):
         self.widget, self.problem = widget, ''
         if help and hasattr(widget, 'description'): widget.tooltip = help # the page cannot show it on others
-        tip = f' title="{html.escape(help)}"' if help else ''
-        caption = W.HTML(f'<label class="tsr-label"{tip}>{html.escape(label)}</label>').add_class('tsr-caption')
         self._message = W.HTML(layout=W.Layout(display='none')).add_class('tsr-message').add_class('tsr-live')
-        self.box = W.VBox([caption, widget, self._message]).add_class('tsr-field')
+        if isinstance(widget, W.Checkbox): # its label is beside it
+            widget.description = label
+            self.box = W.VBox([widget, self._message]).add_class('tsr-field').add_class('tsr-check')
+        else:
+            tip = f' title="{html.escape(help)}"' if help else ''
+            caption = W.HTML(f'<label class="tsr-label"{tip}>{html.escape(label)}</label>').add_class('tsr-caption')
+            self.box = W.VBox([caption, widget, self._message]).add_class('tsr-field')
         if wide: self.box.add_class('tsr-wide')
 
     def set_problem(self,
@@ -787,10 +794,9 @@ def _parse_number(text, fraction):
     if re.fullmatch(r'[+-]?\d+,\d+', text):
         raise TSRError(f'{text!r}: must be {kind}, with a decimal point: {text.replace(",", ".")}')
     try: value = float(text)
-    except ValueError: raise TSRError(f'{text!r}: must be {kind}' if text else f'must be {kind}') from None
-    if fraction: return value
-    if not math.isfinite(value) or value != int(value): raise TSRError(f'{text!r}: must be a whole number')
-    return int(value)
+    except ValueError: value = math.nan
+    if not math.isfinite(value) or not fraction and value != int(value): raise TSRError(f'{text!r}: must be {kind}' if text else f'must be {kind}')
+    return value if fraction else int(value)
 
 def _make_control(field): # widget
     default = field.default if field.default is not MISSING else field.default_factory()
@@ -798,7 +804,7 @@ def _make_control(field): # widget
     if field.name == 'low_res': return W.Dropdown(options=HEIGHTS, value=360)
     if field.name == 'high_res': return W.Dropdown(options=HEIGHTS, value=720)
     if options := choices(field.name): return W.Dropdown(options=options, value=default)
-    if field.type is bool: return W.Checkbox(value=default, indent=False, description='on')
+    if field.type is bool: return W.Checkbox(value=default, indent=False)
     return W.Text(value=_as_text(default), continuous_update=True) # checked while typing
 
 # %% ../nbs/29_widgets.ipynb #a58b5865
@@ -869,7 +875,7 @@ class ModelOptions:
         self.row.children = [f.box for f in self.fields.values()]
 
     def _make(self, name, default):
-        if isinstance(default, bool): control = W.Checkbox(value=default, indent=False, description='on')
+        if isinstance(default, bool): control = W.Checkbox(value=default, indent=False)
         else: control = W.Text(value=_as_text(default))
         control.observe(self.on_change, 'value')
         return Field(name.replace('_', ' ').capitalize(), control, f'Option of {self.architecture}; default: {default}')
@@ -1286,7 +1292,10 @@ def resolve_video(
 ): # str, a path
     "The file that a line of a `VideoPicker` means."
     if text.startswith(_UPLOADED): return str(uploaded_video(text.removeprefix(_UPLOADED).strip()))
-    return os.path.expanduser(text.strip('"\'')) # a path that was copied may be in quotation marks
+    text = text.strip('"\'') # a path that was copied may be in quotation marks, or be an address
+    if text.startswith('file://'): return unquote(text.removeprefix('file://'))
+    if '://' in text: raise TSRError(f'{text}: is a web address; download the video first')
+    return os.path.expanduser(text)
 
 def video_line(
     path # of a video
@@ -1317,7 +1326,7 @@ class VideoPicker(Part):
         self.rows = [self.field.box,
                      Field('Files in this folder', self.found, 'Videos found below the folder of the notebook').box,
                      Field('Upload', self.upload.box, 'Of any size that the disk has room for').box]
-        self.box = grid(*self.rows)
+        self.box = grid(*self.rows).add_class('tsr-pair')
         self.refresh()
 
     def refresh(self):
@@ -1341,7 +1350,7 @@ class VideoPicker(Part):
 
     def add(self, path):
         "Add a path, or replace the single one."
-        self.paths = [*self.lines, path] if self.multiple else [path]
+        self.paths = list(dict.fromkeys([*self.lines, str(path)])) if self.multiple else [path]
 
 # %% ../nbs/29_widgets.ipynb #126c65e7
 def _file_server(): # (address, folder), or None
@@ -1432,7 +1441,7 @@ class ChartArea(anywidget.AnyWidget):
     "Line charts as SVG, with values on hover; `charts` holds what is drawn."
     charts: traitlets.List = traitlets.List().tag(sync=True)
     _esm = r'''
-const W = 340, H = 176, LEFT = 46, RIGHT = 8, TOP = 22, BOTTOM = 22, NS = 'http://www.w3.org/2000/svg'
+const W = 340, H = 186, RIGHT = 8, TOP = 22, BOTTOM = 34, NS = 'http://www.w3.org/2000/svg'
 function make(tag, attributes, parent, text) {
   const e = document.createElementNS(NS, tag)
   for (const k in attributes) e.setAttribute(k, attributes[k])
@@ -1450,12 +1459,13 @@ function ticks(low, high, count, whole) {
 }
 const number = (x, digits) => x.toLocaleString('en-US', { maximumFractionDigits: digits,
   minimumFractionDigits: Math.min(digits, 6) })
+const value = y => number(y, Math.abs(y) < 10 ? 4 : 2) // as 38.12 dB, 0.9652
 
 function draw(chart, box) {
   box.innerHTML = ''
   const series = chart.series.filter(s => s.x.length), level = chart.level
   const svg = make('svg', { viewBox: `0 0 ${W} ${H}`, role: 'img', 'aria-label': chart.summary || chart.title }, box)
-  make('text', { x: LEFT, y: 13, class: 'tsr-chart-title' }, svg, chart.title)
+  const title = make('text', { x: 46, y: 13, class: 'tsr-chart-title' }, svg, chart.title)
   if (!series.length) { make('text', { x: W / 2, y: H / 2, class: 'tsr-chart-tick', 'text-anchor': 'middle' }, svg,
     'no values yet'); return }
   const finite = series.flatMap(s => s.y.filter(Number.isFinite)).concat(level ? [level.y] : [])
@@ -1464,16 +1474,18 @@ function draw(chart, box) {
   if (!finite.length) return
   const margin = .06 * (high - low) || Math.abs(high) * .01 || .1; low -= margin; high += margin
   if (first == last) { first -= .5; last += .5 }
+  const across = ticks(first, last, 5, true), up = ticks(low, high, 4, false)
+  const labels = up.found.map(y => number(y, up.digits)), LEFT = Math.max(46, 12 + 6.6 * Math.max(...labels.map(t => t.length)))
+  title.setAttribute('x', LEFT)
   const px = x => LEFT + (W - LEFT - RIGHT) * (x - first) / (last - first), py = y =>
     H - BOTTOM - (H - TOP - BOTTOM) * (y - low) / (high - low)
-  const across = ticks(first, last, 5, true), up = ticks(low, high, 4, false)
-  for (const y of up.found) {
+  up.found.forEach((y, i) => {
     make('line', { x1: LEFT, x2: W - RIGHT, y1: py(y), y2: py(y), class: 'tsr-chart-grid' }, svg)
-    make('text', { x: LEFT - 5, y: py(y) + 4, class: 'tsr-chart-tick', 'text-anchor': 'end' }, svg, number(y,
-      up.digits))
-  }
-  for (const x of across.found) make('text', { x: px(x), y: H - 6, class: 'tsr-chart-tick',
+    make('text', { x: LEFT - 5, y: py(y) + 4, class: 'tsr-chart-tick', 'text-anchor': 'end' }, svg, labels[i])
+  })
+  for (const x of across.found) make('text', { x: px(x), y: H - 20, class: 'tsr-chart-tick tsr-chart-across',
     'text-anchor': 'middle' }, svg, number(x, 0))
+  make('text', { x: (LEFT + W - RIGHT) / 2, y: H - 5, class: 'tsr-chart-tick', 'text-anchor': 'middle' }, svg, chart.xlabel)
   if (level) make('line', { x1: LEFT, x2: W - RIGHT, y1: py(level.y), y2: py(level.y), stroke: level.color,
     'stroke-dasharray': '5 4', 'stroke-width': 1.4 }, svg)
   for (const s of series) {
@@ -1496,8 +1508,8 @@ function draw(chart, box) {
     let best = 0
     main.x.forEach((x, i) => { if (Math.abs(x - at) < Math.abs(main.x[best] - at)) best = i })
     const x = main.x[best], near = s => s.x.reduce((k, v, i) => Math.abs(v - x) < Math.abs(s.x[k] - x) ? i : k, 0)
-    const values = series.filter(s => !s.faint).map(s => `${s.name || ''} ${number(s.y[near(s)], 4)}`.trim())
-    if (level) values.push(`${level.name} ${number(level.y, 4)}`)
+    const values = series.filter(s => !s.faint).map(s => `${s.name || ''} ${value(s.y[near(s)])}`.trim())
+    if (level) values.push(`${level.name} ${value(level.y)}`)
     tip.textContent = `${chart.xlabel} ${number(x, 0)}: ${values.join(', ')}`
     tip.hidden = false; line.setAttribute('x1', px(x)); line.setAttribute('x2', px(x));
       line.setAttribute('visibility', 'visible')

@@ -1,24 +1,27 @@
 """The panels in a real browser: `tsr app` is opened, clicked through, and photographed.
 
     python resources/tools/panels.py                            what every change is tested with
-    python resources/tools/panels.py --all                      MLflow's pages and a second training as well
+    python resources/tools/panels.py --all                      MLflow's pages as well
     python resources/tools/panels.py resources/screenshots      the same, and the pictures
     python resources/tools/panels.py --lab [FOLDER]             in JupyterLab
 
-Makes small clips in a folder of its own, serves the panels there, and drives them in Chromium as a reader would. With the keyboard alone a
-training is set up and started; a video of 40 MB is uploaded; an upscaling begins; the page is closed. A new page finds both: the training is
-stopped, resumed, its model taken for upscaling; the upscaled video plays and is downloaded; the divider moves. axe-core, of a version that is known by
+Makes small clips in a folder of its own, serves the panels there, and drives them in Chromium as a reader would. Each mistake of a list is typed, said
+and forgotten. With the keyboard alone a training is set up and started; a video of 40 MB is uploaded, another one dropped, a third one cancelled; what
+appears in the folder appears in the lists; an upscaling begins; the page is closed and its kernel killed. A new page finds both: the training is
+stopped, resumed, trained longer, its model taken for upscaling; the upscaled video plays and is downloaded; the divider moves. axe-core, of a version that is known by
 its hash, looks for what keeps people from using a page. Fails at the first thing that is not as it should be, an error of ours in the browser's
 console included. Without a browser it says so and leaves the pictures alone; in CI that is a failure. With `--lab` the panels stand in a notebook
-of JupyterLab instead, light and dark, in a window of 1000 and of 1600 pixels: nothing may be cut off, and nothing scroll within a panel.
+of JupyterLab instead, light and dark, in a window of 780, 1000 and 1600 pixels: nothing may be cut off, and nothing scroll within a panel.
 """
 import argparse
+import base64
 import hashlib
 import io
 import json
 import os
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -32,14 +35,16 @@ from urllib.request import HTTPRedirectHandler, build_opener
 
 import numpy as np
 import psutil
-from PIL import Image
+from PIL import Image, ImageOps
 from screenshots import BROWSERS, free_port
 
-from tsr.core import TSRError, atomic_write
+from tsr.core import TSRError, atomic_write, write_json
+from tsr.model import bundled_models
 from tsr.resample import low_resolution_frames
 from tsr.runs import run_status
 from tsr.samples import TRAIN_SCENES, make_sample, render_scene
 from tsr.video import write_frames
+from tsr.widgets import BLUE, ORANGE, STYLE, ChartArea, line_series
 
 WIDTH = 1280 # of the page
 AXE = '84494fec757e4710dc751c8d7a636e457f4532f08f85c86dc9070133fbff53bc' # SHA-256 of axe.min.js 4.12.1, as in the npm registry
@@ -51,14 +56,15 @@ FOREIGN = 'net::ERR_', 'shared singleton module', 'shared module', '/voila/api/s
 def served(
     folder, # where the page works
     patience=60 # seconds that the server may take to start
-): # its address, with the token
+): # its process, and its address with the token
     "`tsr app` for as long as this lasts."
     command = [sys.executable, '-m', 'tsr.cli', 'app', '--no-browser', '--port', str(free_port())]
-    server = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    home = os.environ | dict(HOME=str(folder.parent)) # the page shows paths
+    server = subprocess.Popen(command, cwd=folder, env=home, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         address = server.stdout.readline().strip()
         if 'token=' not in address: raise TSRError(f'tsr app does not start: {address!r}')
-        yield address
+        yield server, address
     finally:
         server.terminate()
         server.wait()
@@ -97,24 +103,87 @@ def shot(element, path, folder, width=1040):
     "Save what is seen of an element."
     if not folder: return
     picture = Image.open(io.BytesIO(element.screenshot())).convert('RGB')
+    picture = ImageOps.expand(picture, 10, picture.getpixel((0, 0))) # a margin of the page's colour
     width = min(width, picture.width)
     with atomic_write(folder/path) as part: picture.resize((width, round(picture.height * width / picture.width)), Image.Resampling.LANCZOS).save(part, 'JPEG', quality=88, subsampling=0, optimize=True)
 
+MISTAKES = dict( # tab: label, what is typed, what is said
+    Train=[('Epochs', '1.5', 'must be a whole number'), ('Run folder', 'clips/archive.mp4', 'is a file'), ('Run folder', '/proc/x', 'cannot be written'),
+           ('Run folder', '', 'enter where to save'), ('Frames back', '-1', 'at least 0'), ('Learning rate', '-1', 'above 0'),
+           ('Learning rate', '0,0002', 'with a decimal point: 0.0002'), ('Features', 'many', 'must be a whole number'),
+           ('Videos', 'none.mp4', 'no such file')],
+    Upscale=[('Model', 'defualt', "did you mean 'default'"), ('Model', 'clips', 'is a folder'), ('Model', 'runs/elsewhere/config.json', 'config.json'),
+             ('Scale', '50', 'at most 16'), ('Output file', 'a.avi', 'cannot write .avi'), ('Output file', 'none/a.mp4', 'there is no folder none'),
+             ('Output file', 'clips/archive.mp4', 'exists already'), ('Output file', 'clips/kitchen.mp4', 'same file'),
+             ('Duration (s)', '9', 'the video ends after 0.5 s'), ('Videos', 'clips/archive.mp4\nnone.mp4', 'none.mp4: there is no such file')])
+
+def make_mistakes(page, tab, expect):
+    "Each mistake is said below its field as it is made, and forgotten when it is corrected; nothing is changed silently."
+    for name, typed, said in MISTAKES[tab]:
+        field = option(page, name)
+        right, message = field.input_value(), page.locator('.tsr-message:visible').filter(has_text=said)
+        for text, count in (typed, 1), (right, 0):
+            fill(page, {name: text})
+            expect(message).to_have_count(count)
+            if field.input_value() != text: raise TSRError(f'{name}: {text!r} became {field.input_value()!r}')
+
+def appear(work):
+    "What other programs leave in the folder while the page is open: a video, a model, a run."
+    shutil.copy(work/'clips'/'archive.mp4', work/'clips'/'later.mp4')
+    (work/'models').mkdir()
+    shutil.copy(bundled_models()['small'], work/'models'/'mine.safetensors')
+    (run := work/'runs'/'elsewhere').mkdir(parents=True)
+    write_json(run/'config.json', {})
+    write_json(run/'status.json', dict(phase='done', pid=0, updated=time.time(), loaded=(1, 1)))
+
+def find_new(page, work, expect):
+    "The lists of both tabs show it by themselves."
+    expect(page.locator('option', has_text='clips/later.mp4')).to_have_count(2)
+    expect(page.locator('option', has_text='Fine-tune: models/mine.safetensors')).to_have_count(1)
+    expect(page.locator('datalist option[value="models/mine.safetensors"]').first).to_be_attached()
+    expect(page.locator('.tsr-job', has_text='runs/elsewhere')).to_have_count(2)
+    (work/'clips'/'later.mp4').unlink()
+    shutil.rmtree(work/'runs'/'elsewhere')
+
+def drop(page, name, content=b'', zeros=0):
+    "Let a file fall on the visible drop zone: these bytes, then zeros."
+    file = page.evaluate_handle("""([name, text, zeros]) => { const data = new DataTransfer()
+        data.items.add(new File([Uint8Array.from(atob(text), c => c.charCodeAt(0)), new Uint8Array(zeros)], name)); return data }""",
+        [name, base64.b64encode(content).decode(), zeros])
+    zone = page.locator('.tsr-drop:visible')
+    for event, marked in ('dragenter', True), ('dragover', True), ('drop', False):
+        zone.dispatch_event(event, dict(dataTransfer=file))
+        if zone.evaluate('e => e.classList.contains("tsr-over")') != marked: raise TSRError(f'{event}: the drop zone is not marked as it should be')
+
+def upload(page, work, expect):
+    "More than a single message may hold; files that are dropped; one that is cancelled on its way; and what is no video."
+    with page.expect_file_chooser() as chooser: page.locator('button:visible', has_text='Choose a file').click()
+    chooser.value.set_files(work/'large.mp4')
+    expect(page.get_by_text('large.mp4: uploaded')).to_be_visible()
+    expect(page.get_by_text('640×360, 6 frames')).to_be_visible()
+    drop(page, 'huge.mp4', zeros=2 * LARGE)
+    page.get_by_role('button', name='Cancel the upload of huge.mp4').click()
+    expect(page.get_by_text('huge.mp4: cancelled')).to_be_visible()
+    drop(page, 'Ferien in Österreich <1>.mp4', (work/'clips'/'kitchen.mp4').read_bytes())
+    expect(page.get_by_text('Ferien in Österreich <1>.mp4: uploaded')).to_be_visible()
+    expect(option(page, 'Videos')).to_have_value('upload:large.mp4\nupload:Ferien in Österreich <1>.mp4')
+    expect(page.get_by_text('Ferien in Österreich <1>.mp4: 320×180, 12 frames')).to_be_visible()
+    drop(page, 'notes.txt', b'a few words')
+    expect(page.get_by_text('notes.txt: not a video')).to_be_visible()
+    if left := [*Path(os.environ['TSR_CACHE'], 'uploads').glob('*.part')]: raise TSRError(f'a cancelled upload left {left}')
+
 def set_up_training(page, expect):
     "Settings are typed, mistakes are said, and the training is started, all with the keyboard."
-    expect(page.get_by_text('Choose videos to train on')).to_be_visible()
-    option(page, 'Files in this folder').select_option('clips/archive.mp4')
     fill(page, {'Epochs': 5000})
     accessible(page, 'the training panel')
     press(page, 'Advanced', 'Space')
     accessible(page, 'the advanced settings')
     fill(page, {'Features': 8, 'Blocks': 2, 'Patch size (LR px)': 24, 'Batch size': 8, 'Validation frames': 3, 'Log every N batches': 1,
                 'Warm-up (steps)': 5})
-    fill(page, {'Learning rate': '0,0002'}) # said at once, below the field, and forgotten when it is right
-    expect(page.get_by_text('with a decimal point: 0.0002').first).to_be_visible()
     fill(page, {'Learning rate': '0.005'})
-    expect(page.get_by_text('with a decimal point')).to_have_count(0)
+    make_mistakes(page, 'Train', expect)
     button(page, 'Advanced').click()
+    option(page, 'Files in this folder').select_option('clips/archive.mp4')
     expect(page.get_by_text('1 video, 24 frames of 512×288, 256×144 to 512×288')).to_be_visible()
     expect(page.get_by_text('Patch size (LR px)')).to_be_hidden()
     button(page, 'Advanced').focus()
@@ -125,15 +194,20 @@ def set_up_training(page, expect):
     press(page, 'Start', 'Enter', True)
     expect(page.get_by_text(re.compile(r'training, epoch (\d+) of 5000'))).to_be_visible()
 
-def begin_upscaling(page, work, expect):
-    "An upload of more than 10 MB, and an upscaling that is started."
+def set_up_upscaling(page, work, expect):
+    "Uploads, mistakes, and settings with their preview."
     page.get_by_role('tab', name='Upscale').click()
-    with page.expect_file_chooser() as chooser: page.locator('button:visible', has_text='Choose a file').click()
-    chooser.value.set_files(work/'large.mp4')
-    expect(page.get_by_text('large.mp4: uploaded')).to_be_visible()
-    expect(page.get_by_text('640×360, 6 frames')).to_be_visible()
+    upload(page, work, expect)
     fill(page, {'Videos': 'clips/kitchen.mp4', 'Model': 'default'})
     expect(page.get_by_text('320×180, 12 frames, 0.5 s, h264 to 640×360: kitchen_tsr_360p.mp4')).to_be_visible()
+    button(page, 'Advanced').click()
+    make_mistakes(page, 'Upscale', expect)
+    button(page, 'Advanced').click()
+    expect(page.get_by_text(re.compile('Estimated from a few frames: 640×360, 12 frames'))).to_be_visible()
+    expect(page.locator('.tsr-card:visible', has_text='Preview').locator('.tsr-stage')).to_be_visible()
+
+def begin_upscaling(page, expect):
+    page.get_by_role('tab', name='Upscale').click()
     button(page, 'Upscale').click()
     expect(page.get_by_text(re.compile('kitchen.mp4: (starting|upscaling)|kitchen_tsr_360p.mp4: 12 frames')).first).to_be_visible()
 
@@ -142,6 +216,9 @@ def come_back(page, work, folder, expect):
     expect(page.get_by_text(re.compile('runs/panel-1: (training|validating), epoch'))).to_be_visible()
     if run_status(work/'runs'/'panel-1')['phase'] not in ('train', 'validate'): raise TSRError('the training did not outlive the page')
     expect(page.locator('.tsr-chart svg path').first).to_be_visible()
+    page.locator('.tsr-chart svg').first.hover()
+    expect(page.locator('.tsr-chart-tip:visible').first).to_contain_text(re.compile(r'^step \d+: model \d+\.\d+'))
+    page.mouse.move(0, 0)
     if folder: page.wait_for_timeout(15_000) # for a picture with some curves in it
     shot(page.locator('.tsr').first, 'training.jpg', folder)
     accessible(page, 'a training')
@@ -154,19 +231,28 @@ def stop(page, expect):
     button(page, 'Stop').click()
     expect(page.get_by_text('stopped and saved after')).to_be_visible()
 
-def train_longer(page, work, expect):
-    "What can follow a training: MLflow's pages, and a second one that goes on from its model."
+def open_mlflow(page, expect):
+    "MLflow's pages, where the run is."
     with page.expect_popup() as opened: button(page, 'MLflow').click()
     mlflow = opened.value
     mlflow.set_default_timeout(TIMEOUT)
     expect(mlflow).to_have_title(re.compile('MLflow'))
     expect(mlflow.get_by_text('tsr', exact=True).first).to_be_visible()
     mlflow.close()
+
+def train_longer(page, expect):
+    "Another training goes on from the model of the first one; it is waited for later."
+    page.get_by_role('tab', name='Train').click()
     button(page, 'Train longer').click()
     expect(page.get_by_text('runs/panel-2: will go on from runs/panel-1/best.safetensors')).to_be_visible()
+    fill(page, {'Epochs': 1})
     button(page, 'Start').click()
-    expect(page.get_by_text(re.compile(r'runs/panel-2: training, epoch ([2-9]|\d\d)'))).to_be_visible() # so that there is a model of its own
-    stop(page, expect)
+    expect(page.get_by_text(re.compile('runs/panel-2: (starting|loading|training|done)'))).to_be_visible()
+    page.get_by_role('tab', name='Upscale').click()
+
+def trained_longer(page, work, expect):
+    page.get_by_role('tab', name='Train').click()
+    expect(page.get_by_text(re.compile(r'runs/panel-2: done, \d+ steps'))).to_be_visible()
     trained = json.loads((work/'runs'/'panel-2'/'config.json').read_text())['model']
     if trained != 'runs/panel-1/best.safetensors': raise TSRError(f'the second training went on from {trained}')
 
@@ -235,6 +321,41 @@ def other_sides(page, expect):
                            ' && Math.abs(v[0].currentTime - v[1].currentTime) < .1 }')
     page.get_by_role('button', name='Play both videos').click()
     expect(stage.locator('video')).to_have_count(0)
+    full_screen(page)
+
+def full_screen(page):
+    "The comparison on the whole screen, and back."
+    press_button = page.get_by_role('button', name='Show the comparison on the full screen')
+    press_button.click()
+    page.wait_for_function('() => document.fullscreenElement && document.fullscreenElement.matches(".tsr-viewer")')
+    width, height = page.locator('.tsr-stage:visible').evaluate('e => [e.clientWidth / innerWidth, e.clientHeight / innerHeight]')
+    if max(width, height) < .8: raise TSRError(f'full screen: the picture takes {width:.0%} of the width and {height:.0%} of the height')
+    press_button.click()
+    page.wait_for_function('() => !document.fullscreenElement')
+
+CHART = """async ([source, charts]) => { const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }))
+    const { default: area } = await import(url), el = document.createElement('div'); document.body.replaceChildren(el)
+    area.render({ model: { get: () => charts, on() {} }, el }) }"""
+
+def draw_charts(chromium, expect):
+    "Charts of few and of many epochs: whole numbers along the axis, each once; no label cut off; the values of the place that is pointed at."
+    page = chromium.new_page(viewport=dict(width=340, height=400))
+    page.set_content(STYLE)
+    for n, low, spread in *((n, 30, 1) for n in (1, 2, 3, 5, 7, 40, 5000)), (2, .008962, 6e-6):
+        epochs = np.arange(n) + 1
+        series, level = line_series('model', BLUE, epochs, low + spread * epochs / n), dict(name='bicubic', color=ORANGE, y=low + spread / 4)
+        page.evaluate(CHART, [ChartArea._esm, [dict(row='Epochs', title='PSNR (dB)', xlabel='epoch', series=[series], level=level)]])
+        ticks = page.locator('.tsr-chart-across').all_text_contents()
+        found = [int(t.replace(',', '')) for t in ticks] # fails for anything but whole numbers
+        if not found or found != sorted(set(found)) or not 1 <= found[0] <= found[-1] <= n: raise TSRError(f'{n} epochs: the axis says {ticks}')
+        cut = page.locator('.tsr-chart text').evaluate_all('e => e.filter(t => t.getBBox().x < 0).map(t => t.textContent)')
+        if cut: raise TSRError(f'cut off at the left of a chart: {cut}')
+        box, digits = page.locator('.tsr-chart svg').bounding_box(), 2 if low > 1 else 4
+        page.mouse.move(box['x'] + .999 * box['width'], box['y'] + 60)
+        expect(page.locator('.tsr-chart-tip')).to_have_text(f'epoch {n:,}: model {low + spread:.{digits}f}, bicubic {level["y"]:.{digits}f}')
+        page.mouse.move(box['x'] + box['width'] / 2, box['y'] + box['height'] + 60)
+        expect(page.locator('.tsr-chart-tip')).to_be_hidden()
+    page.close()
 
 def accessible(page, name):
     "axe-core finds nothing serious in what is visible of the panels."
@@ -269,6 +390,7 @@ def fits(page):
             page.get_by_role('tab', name=tab).click()
             page.wait_for_timeout(200)
             if (wide := page.evaluate('document.documentElement.scrollWidth')) > width: raise TSRError(f'{tab}: at {width} pixels the page is {wide} pixels wide')
+            if wrong := page.evaluate(MISFITS): raise TSRError(f'{tab}, {width} pixels: cut off or scrolled: {wrong[:3]}')
             if nameless := page.evaluate(NAMELESS): raise TSRError(f'controls without a name: {nameless[:5]}')
     page.set_viewport_size(dict(width=WIDTH, height=1900))
 
@@ -318,7 +440,7 @@ MISFITS = """() => [...document.querySelectorAll('.tsr *')].filter(e => {
     return e.clientWidth && !e.closest('.tsr-stage') && (text && wide || ['auto', 'scroll'].includes(style.overflowY) && (wide || high))
 }).map(e => e.className + ' ' + e.innerText.slice(0, 40))"""
 
-def look(page, name, folder, widths=(1000, 1600)):
+def look(page, name, folder, widths=(780, 1000, 1600)):
     "Both panels at several widths: nothing is cut off."
     for width in widths:
         page.set_viewport_size(dict(width=width, height=2600))
@@ -343,7 +465,8 @@ def in_lab(page, address, theme, work, folder, expect):
     with page.expect_file_chooser() as chooser: upscaling.locator('button:visible', has_text='Choose a file').click()
     chooser.value.set_files(work/'large.mp4')
     expect(page.get_by_text('large.mp4: uploaded')).to_be_visible()
-    expect(page.get_by_text('640×360, 6 frames')).to_be_visible()
+    expect(page.get_by_text('2 videos, one after the other. kitchen.mp4: 320×180, 12 frames')).to_contain_text('large.mp4: 640×360, 6 frames')
+    if folder: page.wait_for_timeout(15_000) # for a picture with some curves in it
     page.wait_for_timeout(15_000) # for a picture with some curves in it
     button(training, 'Stop').click()
     expect(page.get_by_text('stopped and saved after')).to_be_visible()
@@ -362,18 +485,26 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('folder', nargs='?', type=Path, help='for the pictures; without it none are kept')
     parser.add_argument('--lab', action='store_true', help='in JupyterLab')
-    parser.add_argument('--all', action='store_true', help="also what takes longer: MLflow's pages, and a training that goes on from a model")
+    parser.add_argument('--all', action='store_true', help="also what takes longer: MLflow's pages")
     args = parser.parse_args()
     if not (browser := find_browser()): return
     from playwright.sync_api import expect, sync_playwright
     expect.set_options(timeout=TIMEOUT)
     with tempfile.TemporaryDirectory() as work, tempfile.TemporaryDirectory() as cache, sync_playwright() as p, p.chromium.launch(executable_path=browser, args=['--no-sandbox']) as chromium:
-        work, os.environ['TSR_CACHE'] = Path(work), cache # uploads are not left in the cache of the user
+        work, os.environ['TSR_CACHE'] = Path(work)/'films', cache # uploads are not left in the cache of the user
+        work.mkdir()
         if thorough := bool(args.all or args.folder): os.environ.pop('TSR_MLFLOW', None) # with the store beside the runs
         films(work)
         folder = args.folder and args.folder.absolute()
         try: on_lab(chromium, work, folder, expect) if args.lab else on_page(chromium, work, folder, expect, thorough)
         finally: end_runs(work)
+
+def kill_kernels(server):
+    "End the kernels of a server with their process groups, as one that is culled ends."
+    kernels = [p for p in psutil.Process(server.pid).children() if any('ipykernel' in part for part in p.cmdline())]
+    if not kernels: raise TSRError('the page has no kernel')
+    for kernel in kernels: os.killpg(os.getpgid(kernel.pid), signal.SIGKILL)
+    psutil.wait_procs(kernels, timeout=10)
 
 def end_runs(work):
     "No training is left behind by a test that failed."
@@ -399,31 +530,41 @@ def on_lab(chromium, work, folder, expect):
             in_lab(page, address, theme, work, folder, expect)
             page.close()
             if errors: raise TSRError(f'the console says: {errors[0]}')
-    print('JupyterLab, light and dark, 1000 and 1600 pixels wide: trained, upscaled, played, uploaded 40 MB; nothing is cut off,\n'
+    print('JupyterLab, light and dark, 780, 1000 and 1600 pixels wide: trained, upscaled, played, uploaded 40 MB; nothing is cut off,\n'
           'nothing serious found by axe-core, no errors in the console')
 
 def on_page(chromium, work, folder, expect, thorough):
     "On the page of `tsr app`."
-    with served(work) as address:
+    draw_charts(chromium, expect)
+    with served(work) as (server, address):
         site = address.split('?')[0]
         for path in ('', '?token=wrong', 'api/kernels', 'voila/render/tsr.ipynb', 'files/large.mp4'):
             if not refused(site + path): raise TSRError(f'/{path}: is open to everybody')
         page = opened(chromium, site, errors := [])
         page.goto(address)
+        expect(page.get_by_text('Choose videos to train on')).to_be_visible()
+        appear(work)
+        set_up_upscaling(page, work, expect)
+        find_new(page, work, expect)
+        page.get_by_role('tab', name='Train').click()
         set_up_training(page, expect)
-        begin_upscaling(page, work, expect)
+        begin_upscaling(page, expect)
         page.close()
+        kill_kernels(server)
         page = opened(chromium, site, errors)
         page.goto(address)
         come_back(page, work, folder, expect)
-        if thorough: train_longer(page, work, expect)
+        if thorough: open_mlflow(page, expect)
         use_model(page, expect)
+        train_longer(page, expect)
         watch_upscaled(page, work, folder, expect)
+        trained_longer(page, work, expect)
         fits(page)
         if errors: raise TSRError(f'the console says: {errors[0]}')
-    print('trained with the keyboard, uploaded 40 MB, upscaled; the page closed, found both again; stopped, resumed, used the model, played,\n'
-          'downloaded, compared; 420, 1000 and 1600 pixels wide; nothing serious found by axe-core, no errors in the console' +
-          "\ntrained longer, and MLflow's pages opened" * thorough)
+    print('trained with the keyboard, uploaded 40 MB, dropped, cancelled, upscaled; the page closed and its kernel killed, found both again; stopped,\n'
+          f'resumed, trained longer, used the model, played, downloaded, compared; {sum(map(len, MISTAKES.values()))} mistakes said; 420, 1000 and 1600 pixels wide; '
+          'nothing serious\nfound by axe-core, no errors in the console' +
+          "\nMLflow's pages opened" * thorough)
 
 if __name__ == '__main__':
     try: main()
