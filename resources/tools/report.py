@@ -286,7 +286,7 @@ def exporter():
         def block_math(self, body): return convert(body.strip(), display='block')
         def inline_math(self, body): return convert(body)
         def _html_embed_images(self, html): return super()._html_embed_images(html) if '<img' in html else html # parsed, a lone <details> would be closed
-        def heading(self, *args, **kwargs): return re.sub(r'(id="|href="#)([^"]*)', lambda m: m[1] + m[2].lower(), super().heading(*args, **kwargs)) # as Quarto names it
+        def heading(self, *args, **kwargs): return re.sub(r'(id="|href="#)([^"]*)', lambda m: m[1] + re.sub(r'[^\w.-]', '', m[2].lower()), super().heading(*args, **kwargs)) # as Quarto names it
         def _src_to_base64(self, src):
             file = NBS/src
             return f'data:{mimetypes.guess_type(file)[0]};base64,{base64.b64encode(file.read_bytes()).decode()}' if file.is_file() else None
