@@ -72,6 +72,32 @@ def lost_commits(paths, known): # list of text
             if not exists[name]: wrong.append(f'{label(path)}: commit {name!r} is not in the history')
     return wrong
 
+# weights
+
+# Tables that show earlier weights, and say so; one whose commits are those of the trainings, and one of the weights in resources/results/gpu
+EARLIER = 'bench_memory.csv', 'bench_pipeline.csv', 'bench_rivals.csv', 'bench_network.csv of float32', 'exploration_motion.csv', 'flow_search.csv'
+
+def made_at(path): # set of commits
+    "At which commits a table was made: its own column, the file beside it, or its part of the file for several."
+    if own := commits_in(path): return own
+    if (beside := path.with_suffix('.json')).exists(): return commits_in(beside)
+    family, _, part = path.stem.partition('_')
+    several = path.with_name(f'{family}.json')
+    return set(in_json(json.loads(several.read_text()).get(part, {}))) if part and several.exists() else set()
+
+def earlier_weights(paths): # list of text
+    "Tables of models that had other weights when the table was made."
+    names, wrong = {path.stem for path in tracked('tsr/weights/*.safetensors')}, []
+    def weights(commit, name): return git('ls-tree', commit, f'tsr/weights/{name}.safetensors').split()[2:3]
+    for path in paths:
+        rows = list(csv.DictReader(io.StringIO(path.read_text())))
+        if not rows or path.name in EARLIER or f'{path.name} of {path.parent.name}' in EARLIER: continue
+        used = names & ({row.get('model', '') for row in rows} | {*rows[0]})
+        for commit in made_at(path) if used else ():
+            changed = sorted(name for name in used if weights(commit, name) != weights('HEAD', name))
+            if changed: wrong.append(f'{label(path)}: was made at {commit}, when {", ".join(changed)} had other weights')
+    return wrong
+
 # numbers
 
 WORDS = 'one two three four five six seven eight nine ten eleven twelve fifteen sixteen eighteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million half third thirds quarter quarters fifth fifths tenth tenths dozen'.split()
@@ -132,6 +158,8 @@ def unexplained(paths): # list of text
     wrong = [f'{key[0]}, cell {key[1]}: {key[2]!r} is typed by hand: let a cell print it, or give the reason in {ALLOWED.relative_to(ROOT)}' for key, n in found.items() if rows.get(key, (0, ''))[0] != n]
     wrong += [f'{ALLOWED.name}: {", ".join(key)!r} is not in the text any more' for key in rows if key[0] in names and key not in found]
     return wrong + [f'{ALLOWED.name}: {", ".join(key)!r} gives no reason; one of {", ".join(WHY)}' for key, (_, why) in rows.items() if why.split(':')[0] not in WHY]
+
+def tables(): return tracked('resources/results/*.csv')
 
 def written(): # list of files with prose of ours
     return [*tracked('nbs/*.ipynb', 'resources/tutorials/*.ipynb'), ROOT/'CONTRIBUTING.md', ROOT/'tsr/weights/README.md', ROOT/'resources/results/gpu/README.md']

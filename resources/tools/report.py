@@ -5,7 +5,7 @@
     python resources/tools/report.py check   whether what they show and say is so
 
 `check` runs the cells that show resources/ again, and compares their text, their tables and what their charts draw with what is stored (`--save` stores
-it instead). It fails on a commit that is not in the history, on a number that is typed by hand and explained nowhere (claims.py), on a README that is not
+it instead). It fails on a commit that is not in the history, on a table of earlier weights, on a number that is typed by hand and explained nowhere (claims.py), on a README that is not
 that of nbs/index.ipynb, and, if no notebooks are named, on a page on which a table or a block of code does not fit, or a link leads nowhere (layout.py).
 
 `run` and `check` take notebooks, if it is not to be all of them. A cell marked `#| eval: false`, or with a flag of `tst_flags` in settings.ini, is not run
@@ -237,7 +237,7 @@ def check(args):
     paths, total, wrong = [p.resolve() for p in args.notebooks], 0, []
     everything = {*order()} <= {*paths}
     history = claims.history()
-    if history is not None: wrong += claims.lost_commits(claims.with_commits() if everything else paths, history)
+    if history is not None: wrong += claims.lost_commits(claims.with_commits() if everything else paths, history) + claims.earlier_weights(claims.tables() if everything else [])
     elif os.environ.get('CI'): wrong.append('commits: this is a shallow copy, in which they cannot be looked up')
     else: print('commits are not looked up: this is a shallow copy')
     wrong += claims.unexplained(claims.written() if everything else paths)
@@ -274,7 +274,23 @@ def readable(nb): # the notebook, changed
         name = 'imports' if imports else f'in the package, internal, {lines} lines' if internal else 'in the package' if 'export' in marks else 'test' if 'hide' in marks else f'code, {lines} lines'
         cell.metadata.fold = dict(name=name, open=not imports and not internal and ('export' in marks or not hidden and lines <= LONG))
         cell.source, cell.outputs = code(cell), [] if 'hide' in marks else [o for o in cell.outputs if not is_live(o)]
+    nb.cells = together(nb.cells)
     return nb
+
+def together(cells): # list of cells
+    "Folded cells that follow one another, of which only the last shows something, are folded as one."
+    def folded(cell): return cell.cell_type == 'code' and not cell.metadata.fold['open'] and not cell.metadata.fold['name'].startswith('in the package')
+    made = []
+    for cell in cells:
+        if made and folded(cell) and folded(made[-1]) and not made[-1].outputs:
+            before = made.pop()
+            kinds = before.metadata.fold.get('kinds', [before.metadata.fold['name']]) + [cell.metadata.fold['name']]
+            short = [kind.partition(',')[0] for kind in kinds]
+            names = ', '.join(f'{kind}s' if kind == 'test' and short.count(kind) > 1 else kind for kind in dict.fromkeys(short))
+            cell.source = before.source + '\n\n' + cell.source
+            cell.metadata.fold = dict(name=f'{names}, {len(cell.source.splitlines())} lines', open=False, kinds=kinds)
+        made.append(cell)
+    return made
 
 def exporter():
     "Notebooks to the inner part of a page, with formulas as MathML and pictures within."
@@ -331,6 +347,11 @@ def broken_links(out): # list of text
         found += [f'{name}: a <details> that holds nothing'] * len(re.findall(r'</summary>\s*</details>', pages[name]))
     return found
 
+def unbroken(html):
+    "An interval in a table stays in one line."
+    def cell(found): return re.sub(r'(?<=\d) (?=\([+−-]?\d)|(?<=\d) (?=to [+−-]?\d)|(?<=\d to) (?=[+−-]?\d)', '&nbsp;', found[0])
+    return re.sub(r'<td[^>]*>[^<]*</td>', cell, html)
+
 def write_pages(out):
     "The notebooks as pages; `SystemExit` if a link of theirs leads nowhere."
     from pygments.formatters import HtmlFormatter
@@ -343,7 +364,7 @@ def write_pages(out):
         body, _ = made.from_notebook_node(books[path])
         navigation = '\n'.join(f'<h4>{name}</h4>' * bool(name) + '\n'.join(link(p, title(books[p]), ' class="here"') + parts(body) if p == path else link(p, title(books[p])) for p in group) for name, group in sections())
         before, after = paths[i - 1:i], paths[i + 1:i + 2]
-        page = skeleton.format(title=title(books[path]), highlighting=style('default'), dark_highlighting=style('github-dark'), navigation=navigation, body=relink(body, out),
+        page = skeleton.format(title=title(books[path]), highlighting=style('default'), dark_highlighting=style('github-dark'), navigation=navigation, body=unbroken(relink(body, out)),
                                before=''.join('&larr; ' + link(p, title(books[p])) for p in before), after=''.join(link(p, title(books[p])) + ' &rarr;' for p in after))
         (out/f'{path.stem}.html').write_text(page)
     if found := broken_links(out): raise SystemExit('links that lead nowhere, or empty parts:\n' + '\n'.join(found))
