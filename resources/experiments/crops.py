@@ -3,7 +3,7 @@
 Of clips that may be shown (two of the test clips, four photographs that a camera moves over, our own sample clips) a few frames are cut into square
 crops, and the code picks some of them: the most and the least squared error that `default` takes off bicubic's, and the most that it leaves. Writes a picture for each
 of the three, resources/figures/crops_<what>.jpg, a clip of the sample scene side by side, resources/figures/sample.mp4, and what was picked and how often
-`default` harms into resources/results/crops.csv and crops.json. TSR_CLIPS and TSR_ORIGINAL name the folders of the clips and of the original's weights.
+`default` and `default@area` harm into resources/results/crops.csv and crops.json. TSR_CLIPS and TSR_ORIGINAL name the folders of the clips and of the original's weights.
 """
 import json
 import os
@@ -49,13 +49,15 @@ def look(models, path): # iterator of (frame's number, its pictures as float (C,
         made = {name: to_float(to_bytes(m(window[None, k - m.frames_back:k + 1 + m.frames_forward])[0])) for name, m in models.items()}
         yield i, {'low resolution': load_model('nearest')(window[None, k:k + 1])[0], **made, 'ground truth': truth}, {name: crop_errors((x - truth).square()) for name, x in made.items()}
 
-def find(models, group): # dict: what -> facts and pictures of the crop; number of crops, and of those that `default` harms
+OURS = 'default', 'default@area'
+
+def find(models, group): # dict: what -> facts and pictures of the crop; number of crops, and of those that each of ours harms
     "The crops of a group."
-    best, seen, harmed = {}, 0, 0
+    best, seen, harmed = {}, 0, dict.fromkeys(OURS, 0)
     for path in GROUPS[group]:
         for i, pictures, errors in look(models, path):
             gain = errors['bicubic'] - errors['default']
-            seen, harmed = seen + gain.numel(), harmed + int((gain < 0).sum())
+            seen, harmed = seen + gain.numel(), {name: n + int((errors[name] > errors['bicubic']).sum()) for name, n in harmed.items()}
             for what, measure in dict(helps=gain, harms=-gain, far=errors['default']).items():
                 if what in best and measure.max() <= best[what]['error']: continue
                 row, column = divmod(int(measure.argmax()), measure.shape[1])
@@ -92,14 +94,14 @@ def render_scene(models, path):
     write_frames(path, frames(), fps=24, crf=26, preset='slow')
 
 def main():
-    models, rows = dict(bicubic=load_model('bicubic'), original=load_model(originals()['original']), default=load_model('default')), []
+    models, rows = dict(bicubic=load_model('bicubic'), original=load_model(originals()['original']), **{name: load_model(name) for name in OURS}), []
     found = {group: find(models, group) for group in tqdm(GROUPS, 'crops')}
     for what in WHAT:
         best = {group: f[0][what] for group, f in found.items()}
         draw([b['cut'] for b in best.values()], FIGURES/f'crops_{what}.jpg')
         rows += [dict(what=what, group=group, **{k: b[k] for k in ('clip', 'frame', 'top', 'left')}, **{name: round(decibels(b['cut'], name), 2) for name in models}) for group, b in best.items()]
     pd.DataFrame(rows).to_csv(RESULTS/'crops.csv', index=False)
-    about = dict(side=SIDE, frames=FRAMES, downscale='area', crops={g: f[1] for g, f in found.items()}, harmed={g: f[2] for g, f in found.items()}, commit=git_commit())
+    about = dict(side=SIDE, frames=FRAMES, downscale='area', crops={g: f[1] for g, f in found.items()}, harmed={name: {g: f[2][name] for g, f in found.items()} for name in OURS}, commit=git_commit())
     (RESULTS/'crops.json').write_text(json.dumps(about, indent=1) + '\n')
     render_scene(models, FIGURES/'sample.mp4')
 

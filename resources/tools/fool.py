@@ -48,6 +48,12 @@ def outputs(folder): # iterator of (what is tried, whether it should be noticed,
     saved = nbformat.read(folder/'fooled.ipynb', as_version=4).cells
     yield 'a chart as it was stored', False, of(*saved)
     yield 'a chart of earlier results', True, of(saved[0], nbformat.from_dict(saved[1] | dict(source=CHART.format(3))))
+    picture = new_code_cell("from IPython.display import Image\nImage('../resources/figures/curve.png')")
+    report.compare(notebook(folder, picture), save=True)
+    kept = nbformat.read(folder/'fooled.ipynb', as_version=4).cells[0]
+    yield 'a picture that is the file', False, of(kept)
+    other = nbformat.from_dict(kept | dict(source=kept.source.replace('curve', 'study_history')))
+    yield 'a picture of an earlier file', True, of(other)
     yield 'a chart that was lost', True, of(saved[0], nbformat.from_dict(saved[1] | dict(outputs=[])))
 
 def commits(folder):

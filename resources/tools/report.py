@@ -101,23 +101,33 @@ def stores(node): return {n.id for n in ast.walk(node) if isinstance(n, ast.Name
 
 def needed_before(tree): # set of names
     "What a cell uses before it gives it a value itself: `fig, ax = plt.subplots(); ax.plot(x)` needs plt and x."
-    needed, own = set(), set()
-    for statement in tree.body:
-        loads = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-        if isinstance(statement, ast.For): # its target is set before its body runs
-            loads -= stores(statement.target) - {n.id for n in ast.walk(statement.iter) if isinstance(n, ast.Name)}
-        if isinstance(statement, ast.AugAssign): loads |= stores(statement.target)
-        needed |= loads - own
-        if isinstance(statement, (ast.Assign, ast.AnnAssign, ast.For)):
-            own |= stores(statement)
-    return needed
+    def loads(*parts): return {n.id for part in parts for n in ast.walk(part) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    def within(statements, own): # of statements that follow one another, where `own` have values
+        needed, own = set(), set(own)
+        for statement in statements:
+            inside = own | (stores(statement.target) if isinstance(statement, ast.For) else set().union(*(stores(i.optional_vars) for i in getattr(statement, 'items', ()) if i.optional_vars)))
+            blocks = [getattr(statement, name) for name in ('body', 'orelse', 'finalbody') if isinstance(getattr(statement, name, None), list)]
+            if isinstance(statement, (ast.For, ast.While, ast.If, ast.With, ast.Try)) and blocks:
+                head = [part for part in (getattr(statement, 'iter', None), getattr(statement, 'test', None), *(i.context_expr for i in getattr(statement, 'items', ()))) if part]
+                needed |= loads(*head, *getattr(statement, 'handlers', ())) - own
+                for block in blocks: needed |= within(block, inside)
+            else: needed |= (loads(statement) | (stores(statement.target) if isinstance(statement, ast.AugAssign) else set())) - own
+            if not isinstance(statement, (ast.FunctionDef, ast.ClassDef, ast.If, ast.Try, ast.While)): own |= stores(statement)
+        return needed
+    return within(tree.body, set())
+
+def used_by_functions(source): # set of names
+    "What the functions and classes of a cell use when they are called."
+    try: table = symtable.symtable(source, 'cell', 'exec')
+    except SyntaxError: return set()
+    return set().union(*(used(child) for child in table.get_children() if child.get_name() not in ('listcomp', 'setcomp', 'dictcomp', 'genexpr')))
 
 def reads_results(source): # bool
     "Whether a cell names a file of resources/, in one text or in parts."
     try: tree = ast.parse(source)
     except SyntaxError: return False
     texts = {str(n.value) for n in ast.walk(tree) if isinstance(n, ast.Constant)}
-    return any(re.search(r'resources[/\\\\](results|experiments[/\\\\]full)', text) for text in texts) or {'resources', 'results'} <= {text.strip('./') for text in texts}
+    return any(re.search(r'resources[/\\\\](results|figures|experiments[/\\\\]full)', text) for text in texts) or {'resources', 'results'} <= {text.strip('./') for text in texts}
 
 def shown(outputs): # list of lines: text and tables, as they are read; pictures are left out
     "What an output says."
@@ -164,9 +174,10 @@ def to_compare(nb): # (numbers of the cells whose outputs come from resources/re
         before, wanted = set(needed), set()
         for i, _, text in reversed(cells):
             given, changed, uses = facts[i]
-            if i in compared or (given | changed) & (wanted | late) or 'import *' in text and compared and i < compared[-1]:
+            if not compared or i > compared[-1]: continue # what comes after the last of them is not there yet
+            if i in compared or (given | changed) & (wanted | late) or 'import *' in text:
                 wanted = wanted - given | uses
-                late |= uses if 'def ' in text else set()
+                late |= used_by_functions(text)
                 needed.add(i)
     return compared, sorted(needed)
 
@@ -217,14 +228,15 @@ def compare(path, save=False): # number of outputs that are as stored
         fresh_outputs = [o for o in nbformat.from_dict(outputs) if not is_live(o)]
         stored, fresh = shown(nb.cells[i].outputs), shown(fresh_outputs)
         if CHARTS_SEEN: found[nb.cells[i].id] = hashlib.sha256(json.dumps(CHARTS_SEEN).encode()).hexdigest()[:16]
-        pictures = [sum(any('image/' in kind for kind in o.get('data', {})) for o in outputs) for outputs in (nb.cells[i].outputs, fresh_outputs)]
+        pictures = [[data if not CHARTS_SEEN else kind for o in outputs for kind, data in o.get('data', {}).items() if kind.startswith('image/')] for outputs in (nb.cells[i].outputs, fresh_outputs)]
+        pictures = [[''.join(data).strip() for data in found_here] for found_here in pictures] if not CHARTS_SEEN else [len(kinds) for kinds in pictures] # files byte by byte
         if save:
             if stored != fresh or pictures[0] != pictures[1] or found.get(nb.cells[i].id) != recorded.get(nb.cells[i].id): nb.cells[i].outputs = fresh_outputs
         elif stored != fresh:
             print(*unified_diff(stored, fresh, 'stored', 'of resources/', n=0, lineterm=''), sep='\n')
             raise SystemExit(f'{path.name}, cell {nb.cells[i].id}: what is stored is not what resources/ holds; python resources/tools/report.py check --save nbs/{path.name}')
         elif pictures[0] != pictures[1] or found.get(nb.cells[i].id) != recorded.get(nb.cells[i].id):
-            raise SystemExit(f'{path.name}, cell {nb.cells[i].id}: the chart that is stored does not draw what resources/ holds; python resources/tools/report.py check --save nbs/{path.name}')
+            raise SystemExit(f'{path.name}, cell {nb.cells[i].id}: the picture that is stored does not show what resources/ holds; python resources/tools/report.py check --save nbs/{path.name}')
         same += bool(fresh or CHARTS_SEEN)
     if save:
         nbformat.write(nb, path)
