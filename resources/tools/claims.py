@@ -159,6 +159,18 @@ def unexplained(paths): # list of text
     wrong += [f'{ALLOWED.name}: {", ".join(key)!r} is not in the text any more' for key in rows if key[0] in names and key not in found]
     return wrong + [f'{ALLOWED.name}: {", ".join(key)!r} gives no reason; one of {", ".join(WHY)}' for key, (_, why) in rows.items() if why.split(':')[0] not in WHY]
 
+# chapters
+
+def unfinished(paths): # list of text
+    "Chapters that lack a question, its answer, or exercises whose solutions are hidden. (The panels are tried with the mouse.)"
+    wrong = []
+    for path in paths:
+        seen = '\n'.join(texts(path))
+        missing = [what for what in ('question', 'answer') if not re.search(rf'\*\*(The )?{what}\b.{{0,9}}\*\*', seen, re.I)]
+        if path.stem != '11_panels' and seen.partition('## Exercises')[2].count('<summary>Solution</summary>') < 2: missing.append('two exercises with hidden solutions')
+        wrong += [f'{label(path)} has no {what}' for what in missing]
+    return wrong
+
 def tables(): return tracked('resources/results/*.csv')
 
 def written(): # list of files with prose of ours

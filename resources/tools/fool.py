@@ -84,6 +84,14 @@ def numbers(folder):
     yield 'a constant that a cell formats', True, typed(new_code_cell("print(f'It gains {-7.910:+.2f}')"))
     yield 'a number that a cell computes', False, typed(new_code_cell("print(f'It gains {gain:+.2f} dB')"))
 
+def chapters(folder):
+    "Chapters that lack a part."
+    parts = ['**The question:** why?', '**The answer:** so.', '## Exercises\n\n' + '<details><summary>Solution</summary>\n\nx\n\n</details>\n\n' * 2]
+    def lacks(*texts): return bool(claims.unfinished([notebook(folder, *map(new_markdown_cell, texts))]))
+    yield 'a whole chapter', False, lacks(*parts)
+    for i, what in enumerate(('no question', 'no answer', 'no exercises')): yield what, True, lacks(*parts[:i], *parts[i + 1:])
+    yield 'solutions that are not hidden', True, lacks(*parts[:2], '## Exercises\n\n**1.** Why? So.')
+
 def pages(folder):
     "What is wider than its page."
     def look(body): (folder/'page.html').write_text(PAGE.format(body)); return bool(layout.look(folder))
@@ -100,7 +108,7 @@ def main():
     wrong, total = [], 0
     with tempfile.TemporaryDirectory() as d:
         report.CHARTS = Path(d)/'charts.json'
-        for kind in (outputs, commits, numbers, pages):
+        for kind in (outputs, commits, numbers, chapters, pages):
             folder = Path(d)/kind.__name__
             folder.mkdir()
             try:

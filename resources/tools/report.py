@@ -252,7 +252,7 @@ def check(args):
     if history is not None: wrong += claims.lost_commits(claims.with_commits() if everything else paths, history) + claims.earlier_weights(claims.tables() if everything else [])
     elif os.environ.get('CI'): wrong.append('commits: this is a shallow copy, in which they cannot be looked up')
     else: print('commits are not looked up: this is a shallow copy')
-    wrong += claims.unexplained(claims.written() if everything else paths)
+    wrong += claims.unexplained(claims.written() if everything else paths) + claims.unfinished([path for path in paths if path in colab.chapters()])
     if everything and subprocess.run([sys.executable, ROOT/'.ci'/'readme', '--check']).returncode: wrong.append('README.md is not that of nbs/index.ipynb: .ci/readme')
     if wrong and not args.save: raise SystemExit('\n'.join(wrong))
     os.chdir(NBS)
