@@ -1,7 +1,7 @@
 """What each part of the network is worth: `python resources/experiments/explore.py FOLDER [--steps 500] [--seeds 2] [--only NAME...]`
 
 Trains each network of `NETWORKS` anew on the videos of FOLDER: the same number of steps, the same patches in the same order, the same optimizer
-and schedule, on eight squares of 64 small pixels a step, in bfloat16 where the processor has it (one network always in float32, to see what that
+and schedule, on eight patches of 64 LR pixels a step, in bfloat16 where the processor has it (one network always in float32, to see what that
 changes). A seed decides weights, order and augmentation. Each network is scored, in luma, on the middle of frames of videos that are held back from
 all of them; so are the interpolations and the linear filter. One row for each network and seed goes into resources/results/exploration.csv as soon as
 it is known; rows that are there are not made again, so the command can be stopped and given again. The trained networks stay in runs/exploration,
@@ -39,7 +39,7 @@ NETWORKS = { # name in the report: what differs from TSRNet as it is
     '1 frame': dict(frames_back=0, frames_forward=0),
     'TSRNet': {},
     'AlignedNet': dict(model='AlignedNet'),
-    'AlignedNet, small places': dict(model='SmallPlaces'),
+    'AlignedNet, sampled at LR': dict(model='SampledAtLR'),
     'AlignedNet, 4 neighbours': dict(model='AlignedNet', frames_back=2, frames_forward=2),
     'light: 8 features, 4 blocks': shape(8, 4),
     'light: AlignedNet': dict(model='AlignedNet', **shape(8, 4)),

@@ -63,7 +63,7 @@ def decibels(out, truth, crop=0): return score_frame(out, truth, crop, ['psnr'])
 KINDS = 'davis_camel', 'uav_car16', 'street_0', 'dashcam_1', 'dog', 'waterfall' # one clip of each kind, for the network
 
 def learn(
-    data, # `MultiVideoDataset` of squares
+    data, # `MultiVideoDataset` of patches
     frames, # numbers of those that may be learnt from
     steps, # batches of eight
     seed # of weights and order
@@ -96,10 +96,10 @@ def leak(args):
     rows = []
     for seed in range(args.seeds):
         videos = [v for v in clips('train') if v.stem in KINDS] or clips('train')
-        whole, squares = MultiVideoDataset(videos), MultiVideoDataset(videos, patch=32, patches_per_window=16, augment=True, seed=seed)
+        whole, patches = MultiVideoDataset(videos), MultiVideoDataset(videos, patch=32, patches_per_window=16, augment=True, seed=seed)
         split = split_halves(videos, seed)
         scored = [[with_bicubic(*center_pair(*whole[i])) for i in part['score']] for part in split]
-        known = lambda clips: learn(squares, np.concatenate([split[v]['learn'] for v in clips]), args.steps, seed)
+        known = lambda clips: learn(patches, np.concatenate([split[v]['learn'] for v in clips]), args.steps, seed)
         own = known(range(len(videos)))
         for out in np.array_split(range(len(videos)), min(3, len(videos))): # clips that are left out together
             others = known([v for v in range(len(videos)) if v not in out])
@@ -109,9 +109,9 @@ def leak(args):
 def linear_leak(args):
     "The same with the fitted linear filter, on more and more clips."
     videos = clips('train')
-    whole, squares = MultiVideoDataset(videos), MultiVideoDataset(videos, patch=96)
+    whole, patches = MultiVideoDataset(videos), MultiVideoDataset(videos, patch=96)
     split = split_halves(videos, 0)
-    known = [equations(squares[i] for i in part['learn'][:12]) for part in split]
+    known = [equations(patches[i] for i in part['learn'][:12]) for part in split]
     for v, part in enumerate(tqdm(split, 'linear filters', unit='clip')):
         scored = [with_bicubic(*center_pair(*whole[i])) for i in part['score']]
         others = [known[u] for u in np.random.default_rng(v).permutation(len(videos)) if u != v]

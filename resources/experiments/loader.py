@@ -129,7 +129,7 @@ def forever(data, workers, epoch=0):
         epoch += 1
 
 class PatchByPatch(MultiVideoDataset):
-    "The rival that keeps whole decoded videos and makes the small side of each patch when it is asked for."
+    "The rival that keeps whole decoded videos and makes the LR side of each patch when it is asked for."
     def example(self, i):
         rng = random.Random(f'{self.seed} {self.epoch} {i}')
         s, _, frame = self.locate(i)
@@ -160,7 +160,7 @@ def speed(steps, rounds=12):
     epoch = len(data) // 16
     cold = rate(load_batches(data, 16), step, epoch) # the first epoch decodes everything
     batch = next(iter(load_batches(data, 16)))
-    designs = {'segments, small sides beside them': MultiVideoDataset, 'the same, small side made for each patch': PatchByPatch, 'nothing kept: decoded for each example': DecodeEach}
+    designs = {'segments, LR sides beside them': MultiVideoDataset, 'the same, LR side made for each patch': PatchByPatch, 'nothing kept: decoded for each example': DecodeEach}
     datasets = {name: kind(videos, **options) for name, kind in designs.items()}
     rate(cycle([batch]), step, 10)
     for k in range(rounds):

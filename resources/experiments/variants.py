@@ -28,7 +28,7 @@ class Variant(TSRNet):
     def act(self, x): return F.leaky_relu_(x, self.leak)
 
 class Folded(Variant):
-    "TSRNet at a quarter of the pixels: four small pixels become one with four times the channels."
+    "TSRNet at a quarter of the pixels: four LR pixels become one with four times the channels."
     halo = None # a tile would have to begin at an even pixel
     def __init__(self, frames_back=1, frames_forward=1, scale=2, features=48, blocks=2):
         super().__init__(frames_back, frames_forward, scale, 3, 0)
@@ -42,8 +42,8 @@ class Folded(Variant):
         features = self.act(self.head(F.pixel_unshuffle(grow(x, 2), 2)))
         return pixel_shuffle(self.tail(self.unfold(self.body(features))[..., :h, :w], x[:, self.center_channels]), self.scale)
 
-class SmallPlaces(AlignedNet):
-    "AlignedNet whose neighbours are brought into place in the usual way: one number for each small pixel."
+class SampledAtLR(AlignedNet):
+    "AlignedNet whose neighbours are brought into place in the usual way: one number for each LR pixel."
     @property
     def align_channels(self): return 3 + self.num_frames - 1
 
@@ -142,4 +142,4 @@ class Luma(Variant):
         with torch.autocast(x.device.type, enabled=False): picture = self.tail(x[:, self.center_channels])
         return picture + F.pixel_shuffle(self.detail(self.body(features)), self.scale) # the same detail for the three colours
 
-for network in (SmallPlaces, Folded, Recurrent, Reparameterised, OtherSkip, Luma): MODELS.register(network)
+for network in (SampledAtLR, Folded, Recurrent, Reparameterised, OtherSkip, Luma): MODELS.register(network)

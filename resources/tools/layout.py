@@ -1,6 +1,7 @@
 """Whether the pages of `report.py html` fit their window: `python resources/tools/layout.py FOLDER`
 
-Opens each page in Chromium. At 1440 pixels no table and no block of code may be wider than its place, at 420 the page itself must not scroll sideways.
+Opens each page in Chromium. At 1440 pixels nothing may be wider than its place, at 420 nothing may be cut off and the
+page itself must not scroll sideways.
 Needs playwright and a Chromium; where there is none it says so and succeeds, but not in CI.
 """
 import os
@@ -13,9 +14,12 @@ FIND = '''wide => {
   const found = [], root = document.documentElement;
   for (const e of document.querySelectorAll('details')) e.open = true; // folded code too
   if (root.scrollWidth > root.clientWidth + 1) found.push(`the page is ${root.scrollWidth} pixels wide`);
-  if (wide) for (const e of document.querySelectorAll('main :is(.table, pre, .highlight, table)'))
-    if (e.clientWidth && e.scrollWidth > e.clientWidth + 1 || e.getBoundingClientRect().right > root.clientWidth)
+  for (const e of document.querySelectorAll('main, main :not(svg *, math *)')) {
+    const hides = getComputedStyle(e).overflowX, cut = e.clientWidth && e.scrollWidth > e.clientWidth + 1 && hides !== 'visible';
+    const beyond = wide && e.matches('.table, pre, .highlight, table') && e.getBoundingClientRect().right > root.clientWidth;
+    if (cut && (wide || hides !== 'auto' && hides !== 'scroll') || beyond) // on a small screen a table may scroll in its box
       found.push(`${e.tagName.toLowerCase()} of ${e.scrollWidth} pixels in ${e.clientWidth}: ${e.innerText.slice(0, 60).replace(/\\s+/g, ' ')}`);
+  }
   return found;
 }'''
 
@@ -37,10 +41,13 @@ def look(
             found += [f'{path.name} at {NARROW}: {line}' for line in page.evaluate(FIND, False)]
     return found
 
-if __name__ == '__main__':
-    try: found = look(sys.argv[1])
+def main(folder):
+    "Say what does not fit, and fail."
+    try: found = look(folder)
     except (ImportError, FileNotFoundError) as e:
         if os.environ.get('CI'): raise
-        sys.exit(print(f'not looked at: {e}'))
-    if found: sys.exit('\n'.join(found))
+        return print(f'not looked at: {e}')
+    if found: raise SystemExit('\n'.join(found))
     print('they fit')
+
+if __name__ == '__main__': main(sys.argv[1])
