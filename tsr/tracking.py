@@ -521,7 +521,7 @@ class StoreServer:
     "MLflow's pages for a store, on a free port of this machine, until they are closed or this process ends."
     def __init__(self,
         uri, # as `store_uri` gives it; a server has its pages already
-        patience=60. # seconds that it may take to start
+        patience=180. # seconds that it may take to start: it imports much
     ):
         self.address, self.process = uri.rstrip('/'), None
         if uri.startswith('http'): return

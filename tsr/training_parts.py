@@ -418,6 +418,7 @@ class PlanTimer:
     ):
         self.on_timed, self.wait_before = on_timed, wait
         self._wanted = self._thread = self._process = None
+        self._lock = threading.Lock()
 
     def ask(self,
         config, # `TrainConfig` that was found good
@@ -428,11 +429,11 @@ class PlanTimer:
         key = str([getattr(config, name) for name in self.fields] + [str(v) for v in videos])
         if isinstance(found := self.known.get(key), str): raise TSRError(found)
         if key in self.known: return found
-        self._wanted = time.monotonic() + self.wait_before, key, config, videos
-        if self._thread is None or not self._thread.is_alive():
+        with self._lock:
+            self._wanted = time.monotonic() + self.wait_before, key, config, videos
+            if self._thread: return None
             self._thread = threading.Thread(target=self._run, daemon=True, name='tsr-time')
             self._thread.start()
-        return None
 
     def cancel(self):
         "Measure nothing now: a training begins."
@@ -441,14 +442,18 @@ class PlanTimer:
 
     def wait(self, timeout=60.):
         "Wait until nothing is left to measure (for cells and tests)."
-        if self._thread: self._thread.join(timeout)
+        if thread := self._thread: thread.join(timeout)
 
     def _run(self):
-        while (wanted := self._wanted) and wanted[1] not in self.known:
+        while True:
+            with self._lock: # what is asked for from now on gets a thread of its own
+                if not (wanted := self._wanted) or wanted[1] in self.known:
+                    self._thread = None
+                    return
             due, key, config, videos = wanted
             if (left := due - time.monotonic()) > 0: time.sleep(min(left, .2)); continue
             found = self._plan(videos, config)
-            if self._wanted: self.known[key] = found
+            if self._wanted is wanted or not self._process.returncode: self.known[key] = found # else it was cancelled
             self.on_timed()
 
     def _plan(self, videos, config): # as in `known`

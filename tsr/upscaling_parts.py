@@ -627,7 +627,7 @@ class UpscaleView(Part):
     ):
         self.models, self.progress, self.results, self._reason = models, ProgressBar('Frames'), W.VBox([]), W.HTML()
         blank = np.zeros((2, 2, 3), np.uint8)
-        self.comparison, self.sides, self._thread, self._asked = compare(blank, blank), None, None, None
+        self.comparison, self.sides, self._thread, self._asked, self._lock = compare(blank, blank), None, None, None, threading.Lock()
         self.box = W.VBox([self.progress.box, self.results, self.comparison.box]).add_class('tsr-card')
         self.comparison.area.observe(lambda _: self._show_frame(), ['frame', 'chosen'])
         self.clear()
@@ -693,14 +693,15 @@ class UpscaleView(Part):
         "Make both sides of the chosen frame, in the background; the last choice counts."
         if not self.sides: return
         area = self.comparison.area
-        self._asked = self.sides, area.frame, tuple(area.chosen)
-        if self._thread is None or not self._thread.is_alive():
+        with self._lock:
+            self._asked = self.sides, area.frame, tuple(area.chosen)
+            if self._thread: return
             self._thread = threading.Thread(target=self._make_frames, daemon=True, name='tsr-compare')
             self._thread.start()
 
     def wait(self, timeout=60.):
         "Wait until the chosen frame is shown (for cells and tests)."
-        if self._thread: self._thread.join(timeout)
+        if thread := self._thread: thread.join(timeout)
 
     def _say_why_not(self, error):
         "The last reason why there is no comparison, below the player."
@@ -709,8 +710,12 @@ class UpscaleView(Part):
 
     def _make_frames(self):
         area, shown = self.comparison.area, None
-        while self._asked != shown:
-            shown = sides, i, chosen = self._asked
+        while True:
+            with self._lock: # what is asked for from now on gets a thread of its own
+                if self._asked == shown:
+                    self._thread = None
+                    return
+                shown = sides, i, chosen = self._asked
             area.busy = True
             try:
                 images = [sides.image(source, i) for source in chosen]
