@@ -80,7 +80,7 @@ def numbers(folder):
     "Numbers that are typed by hand."
     def typed(*cells): return bool(claims.unexplained([notebook(folder, *cells)]))
     for text in ('It gains 1.2 dB.', 'It gains +1.20.', 'It is ten times as fast.', 'SSIM rises to 0.974.', 'Of the clips, 81 % are better.', 'It makes 14 frames a second.', 'ahead on 9 of 10 clips',
-                 'after five minutes', '| default | +2.38 |', 'thirty settings', 'between +0.3 and +0.4 dB'):
+                 'after five minutes', '| default | +2.38 |', 'thirty settings', 'nine of ten clips', '7 out of 10', 'twice as fast', 'between +0.3 and +0.4 dB'):
         yield f'prose: {text}', True, typed(new_markdown_cell(text))
     for text in ('A frame has three channels.', 'Python 3.10 or newer', '`a = 0.5`', 'version 0.1 of [it](https://example.org/1.5)', '```\nx = 0.25\n```'): yield f'prose: {text}', False, typed(new_markdown_cell(text))
     yield 'a sentence of a cell', True, typed(new_code_cell("Markdown('It gains 1.2 dB.')"))
