@@ -109,6 +109,8 @@ NUMBER = re.compile('|'.join((
     rf'{FREE}[-+−±~]?{DIGITS}(?:\s*(?:to|and|or|-|–)\s*[-+−]?{DIGITS})?{UNITS}(?!\w)', # with a unit
     r'(?<![\w.,/=])[-+−±]\d[\d,]*\.\d+', # a gain
     rf'{FREE}\d+\.\d+(?!\w|[.,]\d)', # any other that is not whole
+    rf'{FREE}\d+ (?:out )?of (?:the )?\d+(?![\w.])', rf'\b(?:{"|".join(WORDS[1:])}) (?:out )?of (?:the )?(?:{"|".join(WORDS)}) [a-z]+', # how many of how many
+    r'\b(?:twice|thrice|half|double|\w+fold) as [a-z]+',
     SPELLED)), re.I)
 
 def plain(text):

@@ -41,6 +41,9 @@ def outputs(folder): # iterator of (what is tried, whether it should be noticed,
     yield 'a stored number of earlier results', True, of(new_code_cell(TABLE, outputs=says('0.50')))
     yield 'an output that was lost', True, of(new_code_cell(TABLE))
     yield 'the path in parts', True, of(new_code_cell(TABLE.replace("'../resources/results/published/results3.csv'", "'/'.join(['..', 'resources', 'results', 'published', 'results3.csv'])"), outputs=says('0.50')))
+    def lost(source): return bool(report.lost_outputs(notebook(folder, new_code_cell(source))))
+    for what, source in dict(text='for i in range(3): print(i)', table='pd.DataFrame(rows)', value='scores', chart='plt.plot(x); plt.show()').items(): yield f'a live output that was lost: {what}', True, lost(source)
+    yield 'a cell that says nothing', False, lost('x = 1\ndef f(): print(x)')
     yield 'a later cell that shows what an earlier one read', True, of(new_code_cell(TABLE, outputs=says(TRUE)), new_code_cell('print(len(scores))', outputs=says('17')))
     yield 'a cell that is never run', True, of(new_code_cell('#| eval: false\n' + TABLE, outputs=says('0.50')))
     chart = new_code_cell(CHART.format(2))
@@ -77,7 +80,7 @@ def numbers(folder):
     "Numbers that are typed by hand."
     def typed(*cells): return bool(claims.unexplained([notebook(folder, *cells)]))
     for text in ('It gains 1.2 dB.', 'It gains +1.20.', 'It is ten times as fast.', 'SSIM rises to 0.974.', 'Of the clips, 81 % are better.', 'It makes 14 frames a second.', 'ahead on 9 of 10 clips',
-                 'after five minutes', '| default | +2.38 |', 'thirty settings', 'between +0.3 and +0.4 dB'):
+                 'after five minutes', '| default | +2.38 |', 'thirty settings', 'nine of ten clips', '7 out of 10', 'twice as fast', 'between +0.3 and +0.4 dB'):
         yield f'prose: {text}', True, typed(new_markdown_cell(text))
     for text in ('A frame has three channels.', 'Python 3.10 or newer', '`a = 0.5`', 'version 0.1 of [it](https://example.org/1.5)', '```\nx = 0.25\n```'): yield f'prose: {text}', False, typed(new_markdown_cell(text))
     yield 'a sentence of a cell', True, typed(new_code_cell("Markdown('It gains 1.2 dB.')"))
@@ -94,14 +97,16 @@ def chapters(folder):
 
 def pages(folder):
     "What is wider than its page."
-    def look(body): (folder/'page.html').write_text(PAGE.format(body)); return bool(layout.look(folder))
     row = '<td>' + 'x' * 40 + '</td>'
-    yield 'a page that fits', False, look('<p>short</p>')
-    yield 'a wide table', True, look(f'<div class="table" style="overflow-x: auto"><table><tr>{row * 12}</tr></table></div>')
-    yield 'a wide block of code', True, look(f'<pre style="overflow: auto">{"x" * 400}</pre>')
-    yield 'code whose end is cut off', True, look(f'<div style="overflow: hidden; white-space: nowrap">{"x" * 400}</div>')
-    yield 'a table behind a fold', True, look(f'<details><summary>more</summary><table><tr>{row * 12}</tr></table></details>')
-    yield 'a picture wider than a telephone', True, look('<svg width="900" height="9"></svg>')
+    bodies = {'a page that fits': '<p>short</p>',
+              'a wide table': f'<div class="table" style="overflow-x: auto"><table><tr>{row * 12}</tr></table></div>',
+              'a wide block of code': f'<pre style="overflow: auto">{"x" * 400}</pre>',
+              'code whose end is cut off': f'<div style="overflow: hidden; white-space: nowrap">{"x" * 400}</div>',
+              'a table behind a fold': f'<details><summary>more</summary><table><tr>{row * 12}</tr></table></details>',
+              'a picture wider than a telephone': '<svg width="900" height="9"></svg>'}
+    for i, body in enumerate(bodies.values()): (folder/f'{i}.html').write_text(PAGE.format(body))
+    found = layout.look(folder)
+    for i, what in enumerate(bodies): yield what, i > 0, any(line.startswith(f'{i}.html') for line in found)
 
 def main():
     os.chdir(report.NBS)

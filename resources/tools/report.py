@@ -158,6 +158,28 @@ def hold_results(source, given, read): # set of names
         if not used_names & (read | values - {part.name}) and not reads_results(ast.unparse(part)): values.discard(part.name)
     return values
 
+# Notebooks whose outputs are to be stored again
+NOT_STORED = '25_inference', '29_widgets', '29a_training_parts', '29b_upscaling_parts'
+
+def says_something(source): # bool
+    "Whether a cell shows something when it is run, as far as can be seen: it prints, shows a chart, or ends in a value."
+    try: tree = ast.parse(source)
+    except SyntaxError: return False
+    def calls(node): # those that are made when the cell is run, not by its functions
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Lambda)): return
+        if isinstance(node, ast.Call): yield getattr(node.func, 'id', getattr(node.func, 'attr', ''))
+        for child in ast.iter_child_nodes(node): yield from calls(child)
+    last = tree.body[-1].value if tree.body and isinstance(tree.body[-1], ast.Expr) and not source.rstrip().endswith(';') else None
+    value = isinstance(last, (ast.Name, ast.Attribute, ast.Subscript, ast.BinOp)) or isinstance(last, ast.Call) and next(calls(last)) in ('DataFrame', 'Image', 'Markdown', 'HTML', 'Video', 'format', 'hide', 'round')
+    found = {name for part in tree.body if not isinstance(part, (ast.If, ast.Try)) for name in calls(part)} # what depends on a condition may be silent
+    return value or not found.isdisjoint({'print', 'display'}) or 'show' in found and 'plt' in source
+
+def lost_outputs(path): # list of text
+    "Cells that show something when they are run, and have nothing stored."
+    if path.stem in NOT_STORED: return []
+    return [f'{path.name}, cell {cell.id}: its output is not stored; python resources/tools/report.py run nbs/{path.name}' for cell in nbformat.read(path, as_version=4).cells
+            if cell.cell_type == 'code' and not cell.outputs and not skipped(cell) and not {'hide', 'export'} & set(directives(cell)) and says_something(code(cell))]
+
 def to_compare(nb): # (numbers of the cells whose outputs come from resources/results, numbers of those to run)
     "Follow the names: forward from what reads a file, and back to what that needs."
     cells = [(i, cell, code(cell)) for i, cell in enumerate(nb.cells) if cell.cell_type == 'code' and not skipped(cell)]
@@ -253,6 +275,7 @@ def check(args):
     elif os.environ.get('CI'): wrong.append('commits: this is a shallow copy, in which they cannot be looked up')
     else: print('commits are not looked up: this is a shallow copy')
     wrong += claims.unexplained(claims.written() if everything else paths) + claims.unfinished([path for path in paths if path in colab.chapters()])
+    wrong += [line for path in paths for line in lost_outputs(path)]
     if everything and subprocess.run([sys.executable, ROOT/'.ci'/'readme', '--check']).returncode: wrong.append('README.md is not that of nbs/index.ipynb: .ci/readme')
     if wrong and not args.save: raise SystemExit('\n'.join(wrong))
     os.chdir(NBS)
