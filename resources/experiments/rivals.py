@@ -321,6 +321,17 @@ def of_similar_cost(
     ours = {name: cost for name, cost in costs.items() if own_kind(name, downscale)}
     return {name: min(ours, key=lambda n: abs(math.log(ours[n] / cost))) for name, cost in costs.items() if ours and name.split('@')[0] not in SIZES}
 
+def gains(
+    table, # `Table`, or None
+    clips, downscale, name # a set, a degradation, a model
+): # Series: clip -> gain over bicubic in luma, dB; empty where it is not scored
+    "What a model gains on each clip of a set."
+    if table is None: return pd.Series(dtype=float)
+    rows = table.rows[(table.rows.set == clips) & (table.rows.downscale == downscale)]
+    if name not in set(rows.model): return pd.Series(dtype=float)
+    y = rows.pivot(index='video', columns='model', values='psnr_y').astype(float)
+    return y[name] - y.bicubic
+
 def means(
     rows, # of a table
     facts, # of its .json file

@@ -3,6 +3,7 @@
 `--check` fails if the card differs from what would be written.
 """
 import argparse
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -25,7 +26,7 @@ TEXT = """<!-- made by resources/tools/model_card.py: change it there -->
 
 GMAC: billions of multiply-adds of the network for a frame from 360p to 720p; the optical flow comes on top. *Steps* are those on the GPU, then those that followed on the CPU, of `resources/experiments/finetune.py`.
 
-**Gain over bicubic** in luma, dB, mean over ten test clips that were not used for training or selection, by how the low resolution was made (`h264-23`: area, then x264 at CRF 23). Their intervals, worst clips and other metrics: `nbs/05_evaluation.ipynb`.
+**Gain over bicubic** in luma, dB, mean over ten test clips that were not used for training or selection, every {every}th frame, by how the low resolution was made (`h264-23`: area, then x264 at CRF 23). Their intervals, worst clips and other metrics: `nbs/05_evaluation.ipynb`; `nbs/09_benchmarks.ipynb` has every frame of area and bicubic, beside networks of others.
 
 {scores}
 
@@ -57,8 +58,10 @@ def describe(name): # dict, a row
     return dict(model=f'`{name}`', architecture=f'{type(model).__name__} {shape}'.strip(), frames=frames, parameters=f'{sum(p.numel() for p in model.parameters()):,}',
                 GMAC=f'{cost:.1f}', steps=' + '.join(f'{n:,}' for n in (before, after) if n), **{'made for': use})
 
+RESULTS = ROOT/'resources'/'results'
+
 def scores(): # list of rows
-    tables = {path.stem.removeprefix('ours_'): pd.read_csv(path) for path in sorted((ROOT/'resources'/'results').glob('ours_*.csv'))}
+    tables = {path.stem.removeprefix('ours_'): pd.read_csv(path) for path in sorted(RESULTS.glob('ours_*.csv'))}
     gains = pd.DataFrame({kind: t.groupby('model').gain_psnr_y.mean() for kind, t in tables.items()})
     names = [n for n in bundled_models() if n in gains.index]
     return [dict(model=f'`{n}`', **{k: '' if pd.isna(v) else f'{v:+.2f}' for k, v in gains.loc[n].items()}) for n in names]
@@ -69,7 +72,8 @@ def main():
     args = parser.parse_args()
     seen = load_model('default@area').provenance['trained_on']
     photos = sum(name.endswith('.jpg') for name in load_model('default').provenance['trained_on'])
-    text = TEXT.format(count=len(bundled_models()), models=table([describe(n) for n in bundled_models()]), scores=table(scores()),
+    every, = {json.loads(path.read_text())['every'] for path in RESULTS.glob('ours_*.json')} # the same in all tables
+    text = TEXT.format(every=every, count=len(bundled_models()), models=table([describe(n) for n in bundled_models()]), scores=table(scores()),
                        clips=f'{len(seen) - photos} short clips of 480p to 720p', photos=photos)
     if not args.check:
         with atomic_write(CARD) as part: part.write_text(text)
