@@ -179,7 +179,7 @@ def set_up_training(page, expect):
     expect(button(page, 'Advanced')).to_have_attribute('aria-expanded', 'false')
     press(page, 'Advanced', 'Space')
     expect(button(page, 'Advanced')).to_have_attribute('aria-expanded', 'true')
-    expect(button(page, 'Epochs')).to_have_attribute('aria-pressed', 'true')
+    expect(page.get_by_role('button', name='Epochs', pressed=True)).to_be_visible()
     expect(page.locator('.tsr-live:visible[role=status][aria-live=polite]', has_text='Choose videos')).to_have_count(1)
     accessible(page, 'the advanced settings')
     fill(page, {'Features': 8, 'Blocks': 2, 'Patch size (LR px)': 24, 'Batch size': 8, 'Validation frames': 3, 'Log every N batches': 1,
