@@ -43,7 +43,6 @@ config.read(ROOT/'settings.ini')
 CHARTS = Path(__file__).with_name('charts.json') # notebook: cell: what its charts draw, as a hash
 LONG = 15 # lines of code that a page shows unasked
 TST_FLAGS = set(config['DEFAULT']['tst_flags'].split())
-os.environ.setdefault('PYTHONWARNINGS', 'ignore')
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE') # or two processes on two cores spin against each other
 
 def sections(): # list of (title, paths of notebooks); the front page has no title
