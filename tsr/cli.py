@@ -100,7 +100,7 @@ def keep_freed_memory(
 ):
     "Let this process reuse memory that is freed; without it, every frame asks the system for the same 100 MB again."
     if training: tune_malloc(arenas=2)
-    else: tune_malloc(arenas=1, mmap_threshold=2**26, trim_threshold=2**30) # larger blocks would leave gaps of their size
+    else: tune_malloc(arenas=1, mmap_threshold=60 * 2**20, trim_threshold=2**30) # the blocks of 4K frames would leave gaps of their size
 
 # %% ../nbs/30_cli.ipynb #c11e0005
 def _import_plugin(
