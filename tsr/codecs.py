@@ -57,7 +57,7 @@ def _x264(q):
     if q.pixels.light: params.append(f'cll={q.pixels.light}')
     large = q.size[0] * q.size[1] > LARGE_FRAME
     if large: params += ['sliced-threads=1', 'bframes=1']  # each frame in work takes 150 MB at 8K; threads would have frames of their own
-    lookahead = min(_LOOKAHEAD[q.preset], q.lookahead(2 if large else 4))
+    lookahead = min(_LOOKAHEAD[q.preset], q.lookahead(1 if large else 4))
     quality = {'qp': '0'} if q.lossless else {'crf': str(q.crf), 'rc-lookahead': str(lookahead)}
     return {'preset': q.preset, 'x264-params': ':'.join(params), **quality}
 

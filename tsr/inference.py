@@ -24,6 +24,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from inspect import signature
 from itertools import chain, islice, pairwise, product
@@ -362,7 +363,8 @@ def shrunk(
 # %% ../nbs/25_inference.ipynb #7755ab35
 def _floats(image): return image if torch.is_tensor(image) else to_float(image) # (C, h, w)
 
-class _Moving(NamedTuple):
+@dataclass(eq=False, slots=True)
+class _Moving:
     "A frame of a stream, with what is known about its motion."
     image: torch.Tensor | np.ndarray # float (C, h, w); or codes (h, w, C), which take a quarter of the memory
     luma: np.ndarray # float32 (h, w)
@@ -381,6 +383,14 @@ def _moving(frames, search, submit): # iterator of `_Moving`
         luma = frame_luma(_floats(image))
         yield _Moving(image, luma, None if before is None else submit(pair_flow, before, luma, search))
         before = luma
+
+def _forget(
+    window, # list of `_Moving`, of which all windows before have been used
+    center # index of the frame that is enlarged
+):
+    "Of the flow between frames up to the center, only the way back is ever needed again; the other is 66 MB at 4K."
+    for frame in window[1:center + 1]:
+        if frame.pair and (flow := frame.pair.result()): frame.pair = _now(tuple, (None, flow[1]))
 
 def _motion(
     window, # list of frames or of `_Moving`; at the ends of a stream one is repeated
@@ -420,7 +430,7 @@ class ModelRunner:
         "HR frames, as many as came in."
         if not self.on_cpu: return self._stream_to_device(frames, as_bytes)
         parallel = self.threads > 1 and width * height <= self.pixels # one batch to a core; together they hold what one may
-        reconstruct = partial(self.run, as_bytes=as_bytes, share=1 / self.threads if parallel else 1)
+        reconstruct = partial(self.run, as_bytes=as_bytes, share=1 / self.threads if parallel else 1, in_order=not parallel)
         return self._stream_on_cpu(frames, reconstruct, parallel)
 
     def _stream_on_cpu(self, frames, reconstruct, parallel):
@@ -455,11 +465,15 @@ class ModelRunner:
     @torch.inference_mode()
     def run(self,
         windows, # list of windows, each a list of float (C, h, w)
-        as_bytes=False, share=1 # as in `reconstruct`
+        as_bytes=False, share=1, # as in `reconstruct`
+        in_order=False # whether windows of a stream come one after the other
     ): # (B, C, s*h, s*w)
         "HR frames of a few windows."
         if self.model.flow_search: # a tile is aligned when its turn comes
-            known, center = [self._motion(window) for window in windows], self.model.frames_back
+            known, center = [], self.model.frames_back
+            for window in windows:
+                if in_order: _forget(window, center)
+                known.append(self._motion(window))
             def take(*region):
                 return _stack([self.model.align(frames, motion, region) for frames, motion in known]).to(self.device)
             return self._in_tiles(take, len(windows), *known[0][0][center].shape[1:], as_bytes, share)
