@@ -158,7 +158,7 @@ def hold_results(source, given, read): # set of names
     return values
 
 # Notebooks whose outputs are to be stored again
-NOT_STORED = '25_inference', '29_widgets', '29a_training_parts', '29b_upscaling_parts'
+NOT_STORED = '29_widgets', '29a_training_parts', '29b_upscaling_parts'
 
 def says_something(source): # bool
     "Whether a cell shows something when it is run, as far as can be seen: it prints, shows a chart, or ends in a value."
