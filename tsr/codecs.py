@@ -308,7 +308,8 @@ def encode(
 ): # iterator of packets
     "Encode frames."
     stored, count = _stored(stream, frames, encoding, path, stay), 0
-    for count, frame in enumerate(_with_palettes(stored) if stream.pix_fmt == 'pal8' else stored, 1):
+    for frame in _with_palettes(stored) if stream.pix_fmt == 'pal8' else stored:
+        count += 1
         with nullcontext() if stream.codec_context.is_open else _same_priority(): packets = stream.encode(frame)
         yield from packets
     for packet in stream.encode(None):
