@@ -36,11 +36,18 @@ class Layout:
         self.channels = ends[-1]
         self.offsets = [d for d in range(-(k // 2), k // 2 + 1) if d]
 
-    def pick(self, used, extras=()):  # list of channels that a network with `used` neighbours sees
-        "Own pixel, planes, then the extras, each by neighbour from the past to the future."
-        kept = [i for i, d in enumerate(self.offsets) if abs(d) <= used // 2]
-        cut = lambda name, size: [self.parts[name][size * i + j] for i in kept for j in range(size)]
-        return [*self.parts['own'], *cut('planes', 4), *(c for e in extras for c in cut(e, EXTRAS[e]))]
+    def pick(self, used, extras=(), near=None):  # list of channels that a network with `used` neighbours sees
+        "Own pixel, planes, then the extras of the `near` neighbours, each from the past to the future."
+        def cut(name, size, within):
+            kept = [i for i, d in enumerate(self.offsets) if abs(d) <= within // 2]
+            return [self.parts[name][size * i + j] for i in kept for j in range(size)]
+
+        near = used if near is None else near
+        return [
+            *self.parts['own'],
+            *cut('planes', 4, used),
+            *(c for e in extras for c in cut(e, EXTRAS[e], near)),
+        ]
 
     def augmentations(self):  # int64 (16, C) and float32 (16, C): where a channel comes from, and its sign
         "Two flips, a transposition, and time reversal."
@@ -90,7 +97,9 @@ def sample(
 
 
 def inverse(
-    flow, here, rounds=3  # (B, h, w, 2), from frame a to frame b  # (h, w, 2) from `grid`
+    flow,  # (B, h, w, 2), from frame a to frame b
+    here,  # (h, w, 2) from `grid`
+    rounds=3,
 ):  # (B, h, w, 2), from b to a
     "The opposite flow by fixed point: v(x) = -f(x + v(x))."
     planes, v = flow.permute(0, 3, 1, 2), -flow
@@ -105,14 +114,16 @@ def chain(first, then, here):
 
 
 def all_flows(
-    forward, reach  # (T-1, h, w, 2), each frame to the next  # frames
+    forward,  # (T-1, h, w, 2), each frame to the next
+    reach,  # frames
+    rounds=3,  # of the inversion
 ):  # dict: offset -> (T, h, w, 2); beyond the ends of a clip, the flow to its first or last frame
     "Flow from each frame to its neighbours up to `reach` frames away, from one search for each pair."
     t, (h, w) = len(forward) + 1, forward.shape[1:3]
     here, still = grid(h, w, forward.device), torch.zeros_like(forward[:1])
     steps = {
         1: torch.cat([forward, still]),
-        -1: torch.cat([still, inverse(forward, here)]),
+        -1: torch.cat([still, inverse(forward, here, rounds)]),
     }  # to the next, to the previous
     found = dict(steps)
     for d in range(2, reach + 1):
@@ -133,12 +144,13 @@ def rows(
     layout,  # `Layout`
     which,  # list of N frames that are wanted
     step=8,  # frames at a time
+    rounds=3,  # of the inversion of the flow
 ):  # float16 (N, h, w, C)
     "The rows of a clip."
     t, h, w, _ = lr.shape
     device, k, which = lr.device, layout.neighbours, torch.as_tensor(which, device=lr.device)
     out = torch.empty(len(which), h, w, layout.channels, dtype=torch.float16, device=device)
-    here, flows = grid(h, w, device), all_flows(forward.float(), k // 2) if k else {}
+    here, flows = grid(h, w, device), all_flows(forward.float(), k // 2, rounds) if k else {}
     light = (lr.float() / 255 * torch.tensor(LUMA, device=device)).sum(-1)[:, None]  # (T, 1, h, w)
     place = lambda x, part, i, n: out[
         a:b, ..., layout.parts[part][n * i] : layout.parts[part][n * i] + n

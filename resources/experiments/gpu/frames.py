@@ -2,24 +2,28 @@
 
     python frames.py CLIPS OUT [--coded FOLDER] [--workers 16]    arrays for training
     python frames.py CLIPS OUT --encode                             LR clips with lossy codecs (needs PyAV)
+    python frames.py CLIPS OUT --films TABLE.csv --photos FOLDER    films of `scenes.py` too (needs PyAV)
 
 CLIPS holds .mp4 files, and .jpg photographs, over which a camera moves.
 
 OUT/<clip>/hr.npy      uint8 (T, H, W, 3), the ground truth, RGB
 OUT/<clip>/<lr>.npy    uint8 (T, h, w, 3), the LR side: area, bicubic, lanczos, jpeg, noise,
-                       or the name of a folder of FOLDER
+                       or the name of a folder of FOLDER; of a film with `own_` before it
 OUT/<clip>/<lr>.<preset>.flow.npy   float16 (T-1, h, w, 2), flow from each frame to the next
 
 A clip or a flow that exists is not made again, so the command can be repeated as more clips arrive.
 """
 
 import argparse
+import csv
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
 VALIDATION = (
     'davis_horsejump-high',
@@ -30,10 +34,12 @@ VALIDATION = (
 )  # clips never trained on (quality)
 BLUR = 0.8  # standard deviation of the Gaussian blur before the search, LR pixels
 FLOWS = dict(
-    fine=dict(preset='ULTRAFAST', refinement=2),
-    cheap=dict(preset='ULTRAFAST', refinement=0),
-    medium=dict(preset='MEDIUM', refinement=5),
-)  # of DIS; all with finest scale 0
+    fine=dict(preset='ULTRAFAST', refinement=2, rounds=3),
+    cheap=dict(preset='ULTRAFAST', refinement=0, rounds=3),
+    medium=dict(preset='MEDIUM', refinement=5, rounds=3),
+    tsr0=dict(refinement=0, rounds=1),
+    tsr2=dict(refinement=2, rounds=1),
+)  # of DIS, all with finest scale 0; without a preset, `tsr.motion.optical_flow`. Rounds: of the inversion
 LUMA = np.float32([0.299, 0.587, 0.114])  # BT.601
 BT601 = np.array([[1, 0, 1.402], [1, -0.344136, -0.714136], [1, 1.772, 0]])
 BT709 = np.array([[1, 0, 1.5748], [1, -0.187324, -0.468124], [1, 1.8556, 0]])
@@ -153,6 +159,23 @@ def film(photo, frames=16, size=(480, 854)):  # uint8 (T, H, W, 3)
     return np.stack(out)
 
 
+def make_film(row, photos, out, names, seed):
+    "Film one row of a table of `scenes.py`, write its HR and LR frames."
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from scenes import frames as render
+
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    folder = out / row['name']
+    if (folder / 'hr.npy').exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    hr = np.stack(list(render(row, photos)))
+    for n in set(names) & {'area', 'bicubic'}:
+        save(folder / f'own_{n}.npy', low_resolution(hr, n, seed))
+    save(folder / 'hr.npy', hr)
+
+
 def make_clip(path, out, names, coded, seed):
     "Decode one clip, write its HR and LR frames."
     cv2.setNumThreads(1)
@@ -204,6 +227,17 @@ def flow_part(lr, preset, start, stop):  # float16 (stop - start, h, w, 2)
     return np.stack([dis.calc(a, b, None) for a, b in zip(frames, frames[1:])]).astype(np.float16)
 
 
+def library_flow(lr, preset, start, stop):  # float16 (stop - start, h, w, 2)
+    "As `flow_part`, with the search of the package: what a network meets when it is used."
+    from tsr.motion import frame_luma, optical_flow, search_flow
+
+    cv2.setNumThreads(1)
+    search = lambda a, b: optical_flow(a, b, refinement=FLOWS[preset]['refinement'])
+    frames = np.load(lr, mmap_mode='r')[start : stop + 1].astype(np.float32) / 255
+    lumas = [frame_luma(torch.from_numpy(f).permute(2, 0, 1)) for f in frames]
+    return np.stack([search_flow(a, b, search) for a, b in zip(lumas, lumas[1:])]).astype(np.float16)
+
+
 def flows(pool, out, wanted, chunk=8):
     "Search all flows that are missing; wanted: pairs (LR name, preset)."
     tasks = []
@@ -213,49 +247,49 @@ def flows(pool, out, wanted, chunk=8):
             if not lr.exists() or target.exists():
                 continue
             n = len(np.load(lr, mmap_mode='r')) - 1
+            part = flow_part if 'preset' in FLOWS[preset] else library_flow
             tasks.append(
                 (
                     target,
-                    [pool.submit(flow_part, lr, preset, i, min(i + chunk, n)) for i in range(0, n, chunk)],
+                    [pool.submit(part, lr, preset, i, min(i + chunk, n)) for i in range(0, n, chunk)],
                 )
             )
     for target, parts in tasks:
         save(target, np.concatenate([p.result() for p in parts]))
 
 
-def encode(clips, out):
-    "LR clips coded as H.264 (CRF 18 to 28) and MPEG-4; the qualities alternate from clip to clip."
+def encode(path, index, out):
+    "One LR clip coded as H.264 (CRF 18 to 28) and MPEG-4; the qualities alternate from clip to clip."
     import av
 
     from tsr.video import write_frames
 
-    for i, path in enumerate(sorted(clips.glob('*.mp4'))):
-        held, odd = path.stem in VALIDATION, i % 2
-        crfs = dict(
-            h264a=18 if held or odd else 20,
-            h264b=23 if held or odd else 24,
-            h264c=28 if held or odd else 26,
-        )
-        hr = read(path)
-        small = area(hr)
-        for name, crf in crfs.items():
-            (out / name).mkdir(parents=True, exist_ok=True)
-            source = shrink(hr, 'bicubic') if name == 'h264a' and not held and i % 4 < 2 else small
-            if not (out / name / path.name).exists():
-                write_frames(out / name / path.name, even(source), fps=25, crf=crf)
-        target = out / 'mpeg4' / path.name
-        target.parent.mkdir(exist_ok=True)
-        with av.open(str(target), 'w') as file:
-            stream = file.add_stream('mpeg4', rate=25)
-            stream.height, stream.width, stream.pix_fmt = *even(small).shape[1:3], 'yuv420p'
-            stream.codec_context.qmin = stream.codec_context.qmax = 3 + i % 4
-            for f in even(small):
-                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(f), format='rgb24').reformat(
-                    format='yuv420p', dst_colorspace='ITU709'
-                )
-                file.mux(stream.encode(frame))
-            file.mux(stream.encode())
-        print(path.stem, crfs, flush=True)
+    cv2.setNumThreads(1)
+    held, odd = path.stem in VALIDATION, index % 2
+    crfs = dict(
+        h264a=18 if held or odd else 20,
+        h264b=23 if held or odd else 24,
+        h264c=28 if held or odd else 26,
+    )
+    hr = read(path)
+    small = area(hr)
+    for name, crf in crfs.items():
+        (out / name).mkdir(parents=True, exist_ok=True)
+        source = shrink(hr, 'bicubic') if name == 'h264a' and not held and index % 4 < 2 else small
+        if not (out / name / path.name).exists():
+            write_frames(out / name / path.name, even(source), fps=25, crf=crf)
+    target = out / 'mpeg4' / path.name
+    target.parent.mkdir(exist_ok=True)
+    with av.open(str(target), 'w') as file:
+        stream = file.add_stream('mpeg4', rate=25)
+        stream.height, stream.width, stream.pix_fmt = *even(small).shape[1:3], 'yuv420p'
+        stream.codec_context.qmin = stream.codec_context.qmax = 3 + index % 4
+        for f in even(small):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(f), format='rgb24').reformat(
+                format='yuv420p', dst_colorspace='ITU709'
+            )
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode())
 
 
 def even(x):  # (T, h, w, 3), both sides even, as codecs want them
@@ -273,18 +307,28 @@ if __name__ == '__main__':
     parser.add_argument('--encode', action='store_true')
     parser.add_argument('--names', nargs='*', default=['area', 'bicubic'])
     parser.add_argument('--flows', nargs='*', default=['area:fine', 'bicubic:fine'])
+    parser.add_argument('--films', type=Path, help='table of scenes.py')
+    parser.add_argument('--photos', type=Path, help='folder of its photographs')
     parser.add_argument('--workers', type=int, default=16)
     parser.add_argument('--as-bt601', action='store_true')
     args = parser.parse_args()
     AS_BT601 = args.as_bt601  # the processes of the pool are forked and inherit it
-    if args.encode:
-        encode(args.clips, args.out)
-        raise SystemExit
     begun, paths = time.time(), sorted([*args.clips.glob('*.mp4'), *args.clips.glob('*.jpg')])
     with ProcessPoolExecutor(args.workers) as pool:
+        if args.encode:
+            coded = [p for p in paths if p.suffix == '.mp4']
+            for job in [pool.submit(encode, p, i, args.out) for i, p in enumerate(coded)]:
+                job.result()
+            raise SystemExit
         jobs = [pool.submit(make_clip, p, args.out, args.names, args.coded, i) for i, p in enumerate(paths)]
+        if args.films:
+            with open(args.films, newline='') as file:
+                rows = list(csv.DictReader(file))
+            jobs += [
+                pool.submit(make_film, r, args.photos, args.out, args.names, i) for i, r in enumerate(rows)
+            ]
         for j in jobs:
             j.result()
-        print(f'{len(paths)} clips decoded, {time.time() - begun:.1f} s', flush=True)
+        print(f'{len(jobs)} clips decoded, {time.time() - begun:.1f} s', flush=True)
         flows(pool, args.out, [tuple(f.split(':')) for f in args.flows])
     print(f'flow searched, {time.time() - begun:.1f} s', flush=True)

@@ -27,6 +27,7 @@ class Job:
     chunk = 50  # steps between two looks at the clock
     warm = 3  # steps before the capture, which count
     until = None  # Unix time at which the training ends; None: `steps` decides
+    seconds = None  # that the training takes; None: `steps` decides
     steps, done = 0, 0
     stopped = False
 
@@ -49,6 +50,8 @@ class Job:
     def progress(self):  # 0 to 1
         if self.until:
             return min((time.time() - self.started) / max(self.until - self.started, 1e-3), 1.0)
+        if self.seconds:
+            return min((time.time() - self.started) / self.seconds, 1.0)
         return self.done / self.steps
 
     def run(self, device):
@@ -92,7 +95,7 @@ class Job:
                 if self.done >= self.chunk:
                     self.refill()
                 n = self.chunk - self.done % self.chunk
-                if not self.until:
+                if self.steps:
                     n = min(n, self.steps - self.done)
                 for _ in range(n):
                     play()

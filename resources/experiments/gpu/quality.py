@@ -12,6 +12,9 @@ import argparse
 import json
 import math
 import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 import aligned
@@ -28,6 +31,7 @@ DEFAULTS = dict(
     blocks=6,
     neighbours=4,
     extras=[],
+    near=None,  # neighbours whose extras are seen; None: all
     leak=0.1,
     skip=0,  # skip: side of a learned filter beside bicubic
     kinds=['area:fine', 'bicubic:fine'],
@@ -39,6 +43,7 @@ DEFAULTS = dict(
     loss='charbonnier',
     steps=8000,
     until=None,  # until: Unix time at which it ends, instead of steps
+    seconds=None,  # that it trains, instead of steps
     seed=0,
     init=None,
     points=2,
@@ -150,18 +155,19 @@ class Training(Job):
     def __init__(self, spec, world):
         self.spec = DEFAULTS | spec
         self.name, self.world = spec['name'], world
-        self.steps, self.until = self.spec['steps'], self.spec['until']
+        self.until, self.seconds = self.spec['until'], self.spec['seconds']
+        self.steps = None if self.until or self.seconds else self.spec['steps']
         self.next_point, self.curve = 1, []
 
     def build(self):
         s, w = self.spec, self.world
-        used = w.layout.pick(s['neighbours'], s['extras'])
+        used = w.layout.pick(s['neighbours'], s['extras'], s['near'])
         self.inputs = len(used)
         used = used + [w.layout.parts['zero'][0]] * (-len(used) % 8)
         self.channels = torch.tensor(used, device=self.device)
         self.weights = new_weights(s, len(used), self.device)
         if s['init']:
-            self.take(load_file(w.out / f'{s["init"]}.safetensors'))
+            self.take(load_file(Path(s['init']) if '/' in s['init'] else w.out / f'{s["init"]}.safetensors'))
         self.average = {k: v.clone() for k, v in self.weights.items()}
         for v in self.weights.values():
             v.requires_grad_()
@@ -281,7 +287,8 @@ class Training(Job):
             leak=s['leak'],
         )
         if k:  # `fraction` of all neighbours
-            args['phases'] = k if 'fraction' in s['extras'] else 0
+            near = s['neighbours'] if s['near'] is None else s['near']
+            args['phases'] = near // 2 if 'fraction' in s['extras'] else 0
             args['refinement'] = frames.FLOWS[s['kinds'][0].split(':')[1]]['refinement']
         about = dict(
             spec=s,
@@ -296,7 +303,7 @@ class Training(Job):
                     f'{part} of {d}'
                     for part in ('planes', *s['extras'])
                     for d in self.world.layout.offsets
-                    if abs(d) <= k
+                    if abs(d) <= (k if part == 'planes' or s['near'] is None else s['near'] // 2)
                 ),
             ],
             flow={
@@ -304,7 +311,8 @@ class Training(Job):
                 for kind in s['kinds']
             },
             validation=list(frames.VALIDATION),
-            trained_on=self.world.trained_on,
+            trained_on=sorted(seen := self.world.seen(s['kinds'])),
+            distinct_frames=sum(seen.values()),
             scores={k: round(v['mean'], 4) for k, v in scores.items()},
         )
         save_file(
@@ -312,6 +320,16 @@ class Training(Job):
             self.world.out / f'{self.name}.safetensors',
             header(architecture='AlignedNet' if k else 'TSRNet', args=args, provenance=about),
         )
+
+
+def ahead(work, items, count=4):  # iterator over work(item)
+    "Do the work for the next few items in threads."
+    items = iter(items)
+    with ThreadPoolExecutor(count) as pool:
+        waiting = deque(pool.submit(work, i) for i in islice(items, count))
+        while waiting:
+            yield waiting.popleft().result()
+            waiting.extend(pool.submit(work, i) for i in islice(items, 1))
 
 
 class World:
@@ -336,32 +354,32 @@ class World:
         self.layout = Layout(neighbours, extras)
         clips = sorted(p.parent for p in self.folder.glob('*/hr.npy'))
         trained, held = ([c for c in clips if (c.name in frames.VALIDATION) == v] for v in (False, True))
-        self.trained_on = [c.name for c in trained]
         there = lambda c, k: (c / f'{k.replace(":", ".")}.flow.npy').exists()
-        shape = lambda c: np.load(c / 'area.npy', mmap_mode='r').shape
+        shape = lambda c, k: np.load(c / f'{k.split(":")[0]}.npy', mmap_mode='r').shape
+        rows = lambda hr, lr, flow, k, which: aligned.rows(
+            hr, lr, flow, self.layout, which, rounds=frames.FLOWS[k.split(':')[1]]['rounds']
+        )
         wanted = [
-            (k, c, list(range(i % every, shape(c)[0], every)))
+            (k, c, list(range(i % every, shape(c, k)[0], every)))
             for i, (k, every) in enumerate(kinds.items())
             for c in trained
             if there(c, k)
         ]
+        self.sources = wanted
         self.store = Store(
-            self.layout, sum(len(which) * math.prod(shape(c)[1:3]) for _, c, which in wanted), self.device
+            self.layout, sum(len(which) * math.prod(shape(c, k)[1:3]) for k, c, which in wanted), self.device
         )
-        for k, c, which in wanted:
-            self.store.add(
-                k, aligned.rows(*aligned.load(c, *k.split(':'), which, self.device), self.layout, which)
-            )
+        arrays = lambda item: aligned.load(item[1], *item[0].split(':'), item[2], self.device)
+        for (k, _, which), found in zip(wanted, ahead(arrays, wanted)):
+            self.store.add(k, rows(*found, k, which))
         self.held = {k: [] for k in kinds}
         for k in kinds:
             for c in held:
                 if not there(c, k):
                     continue
-                which = list(range(scored // 2, shape(c)[0], scored))
+                which = list(range(scored // 2, shape(c, k)[0], scored))
                 hr, lr, flow = aligned.load(c, *k.split(':'), which, self.device)
-                self.held[k].append(
-                    (c.name, aligned.rows(None, lr, flow, self.layout, which), hr, lr[which])
-                )
+                self.held[k].append((c.name, rows(None, lr, flow, k, which), hr, lr[which]))
         if self.device.type == 'cuda':
             torch.cuda.synchronize()  # other streams will read it
         log(
@@ -369,6 +387,14 @@ class World:
             {k: len(v) for k, v in self.store.frames.items()},
             f'{time.time() - begun:.1f} s',
         )
+
+    def seen(self, kinds):  # dict: clip -> frames
+        "What a training with these kinds sees; the neighbours of the frames that are enlarged count."
+        return {
+            c.name: len(np.load(c / f'{k.split(":")[0]}.npy', mmap_mode='r'))
+            for k, c, _ in self.sources
+            if k in kinds
+        }
 
     @torch.inference_mode()
     def score(self, weights, channels, spec):  # dict: kind -> mean gain of Y over bicubic, and by clip
