@@ -3,10 +3,11 @@
 upscale: file to file, as `tsr upscale` does it, on the GPU and on the CPU. parts: where the time of a frame goes. agree: the frames of the GPU beside
 those of the CPU, and the scores that both compute. training: steps a second of `MultiTrainer`, with and without processes that read the batches. The
 clips are rendered from the package's own samples. Whatever is compared takes turns, and a time is the median. The .json file is written after each
-part; a part that fails leaves one line in its `errors`. Training takes what is left of `--limit`, at least ten seconds for each of its runs. Without a
+part; a part that fails leaves one line in its `errors`. Training takes what is left of `--limit`, at least eight seconds for each of its runs. Without a
 GPU: `--device cpu --small`.
 """
 import argparse
+import copy
 import faulthandler
 import math
 import os
@@ -32,9 +33,9 @@ import psutil
 import torch
 
 from tsr.cli import keep_freed_memory
-from tsr.core import write_json
+from tsr.core import TSRError, write_json
 from tsr.data import read_pairs
-from tsr.inference import Upscaler, optimize_for_inference, supports_bfloat16, thread_pool, tiles
+from tsr.inference import Upscaler, optimize_for_inference, pick_device, supports_bfloat16, thread_pool, tiles
 from tsr.losses import psnr, score_frame
 from tsr.model import load_model
 from tsr.motion import Motion, frame_luma, pair_flow
@@ -137,17 +138,20 @@ def to_file(
 
 def upscale(args, clips, _, out): # rows
     "File to file."
-    jobs = {(name, args.device): dict() for name in MODELS} | {('default, all frames whole', args.device): dict(memory=LARGE_MEMORY)}
-    if torch.device(args.device).type != 'cpu': jobs['default', 'cpu'] = dict()
-    upscalers = {key: Upscaler(key[0].split(',')[0], key[1], **options) for key, options in jobs.items()}
+    jobs = dict.fromkeys([*((model, args.device) for model in MODELS), ('default', 'cpu')])
+    upscalers = {job: Upscaler(*job) for job in jobs}
     for (height, clip), most in zip(clips.items(), (args.frames, args.frames // 4)):
-        length = {key: most if key[1] == args.device else max(8, most // 8) for key in upscalers}
-        for key, upscaler in upscalers.items(): to_file(upscaler, clip, out, min(length[key], 16))
-        runs = {key: lambda key=key, upscaler=upscaler: to_file(upscaler, clip, out, length[key]) for key, upscaler in upscalers.items()}
+        length = {job: frames_for(upscaler, clip, out, most, args.seconds) for job, upscaler in upscalers.items()}
+        runs = {job: lambda job=job, upscaler=upscaler: to_file(upscaler, clip, out, length[job]) for job, upscaler in upscalers.items()}
         for (model, device), found in in_turns(runs, args.repeats).items():
             numbers = {k: float(np.median([run[k] for run in found])) for k in ('fps', 'gpu_percent', 'busy_cores') if found[0][k] is not None}
             yield dict(height=height, model=model, device=device, frames=found[0]['frames'], precision=upscalers[model, device].model.precision,
                        all_fps=[run['fps'] for run in found], **numbers)
+
+def frames_for(upscaler, clip, out, most, seconds): # int
+    "How many frames of a clip take about so many seconds, after two short runs, in the first of which a GPU gets ready."
+    for _ in range(2): fps = to_file(upscaler, clip, out, 16)['fps']
+    return min(most, max(16, round(fps * seconds)))
 
 def parts(args, clips, _, out): # rows
     "The time of a frame of the default network, piece by piece, as if each piece were alone."
@@ -155,7 +159,7 @@ def parts(args, clips, _, out): # rows
     upscaler = Upscaler('default', args.device)
     runner, model, device = upscaler.runner, upscaler.model, upscaler.device
     back, forward, b, cores = model.frames_back, model.frames_forward, runner.batch, os.cpu_count() or 1
-    images = [frame.image for frame in islice(read_frames(clip), max(b, 16 if args.small else 48) + back + forward)]
+    images = [frame.image for frame in islice(read_frames(clip), max(b, 24) + back + forward)]
     n = len(images)
     def row(part, ms, **more): return dict(height=height, part=part, ms=ms, **more)
     yield row('decode', milliseconds(lambda: list(islice(read_frames(clip), n)), repeats=3) / n)
@@ -183,14 +187,21 @@ def parts(args, clips, _, out): # rows
         yield row('copy to the device from pinned memory', milliseconds(lambda: pinned.to(device, non_blocking=True), device) / b, batch=b)
     there = x.to(device)
     for how, function in networks(model, there): yield row(f'network, {how}', milliseconds(function, device) / b, batch=b)
-    for how, one in (('', runner), (', all frames whole', Upscaler('default', args.device, memory=LARGE_MEMORY).runner)):
-        cut = tiles(*x.shape[-2:], model.halo, one.pixels / b)
-        yield row(f'copy, network, bytes, copy back{how}', milliseconds(lambda: one.reconstruct(x, as_bytes=True), device) / b, batch=b, tiles=len(cut))
+    variants = {'': upscaler, ', all frames whole': Upscaler('default', args.device, memory=LARGE_MEMORY)}
+    for how, one in variants.items():
+        cut = tiles(*x.shape[-2:], model.halo, one.runner.pixels / b)
+        ms = milliseconds(lambda: one.runner.reconstruct(x, as_bytes=True), device) / b
+        yield row(f'copy, network, bytes, copy back{how}', ms, batch=b, tiles=len(cut))
+    for how in [*variants]: # each also with all cores
+        variants[f'{how}, {cores} threads'] = more = copy.deepcopy(variants[how])
+        more.runner.threads = cores
+    for how, one in variants.items():
+        yield row(f'frames in memory{how}', milliseconds(lambda: [None for _ in one.frames(images)], repeats=3) / n, batch=b)
     made = [*upscaler.frames(images)]
-    yield row('frames in memory', milliseconds(lambda: [None for _ in upscaler.frames(images)], repeats=3) / n, batch=b)
     yield row('encode', milliseconds(lambda: write_frames(out/'encoded.mp4', made, fps=FPS), repeats=3) / n)
-    done = to_file(upscaler, clip, out, args.frames)
-    yield row('file to file', 1000 / done['fps'], **done)
+    for how, one in [[*variants.items()][k] for k in (0, -1)]:
+        done = to_file(one, clip, out, frames_for(one, clip, out, args.frames, args.seconds))
+        yield row(f'file to file{how}', 1000 / done['fps'], **done)
 
 @contextmanager
 def opencv_threads(number):
@@ -288,7 +299,7 @@ def training(args, _, large, out): # rows
     runs = [(precision, number) for number in workers for precision in precisions]
     for k, (precision, number) in enumerate(runs):
         left = (args.limit - (time.monotonic() - args.begun)) / (len(runs) - k) - 3 # what a run needs beside its steps
-        seconds = 3 if args.small else min(40, max(10, left))
+        seconds = 3 if args.small else min(40, max(8, left))
         clock = StepClock(seconds, args.device, min(5, seconds / 3))
         # as many patches of few clips as if there were many, so that no epoch ends
         config = TrainConfig(device=args.device, precision=precision, workers=number, patches_per_window=1000, steps=10**6)
@@ -325,7 +336,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--only', nargs='+', choices=PARTS, default=[*PARTS], help='parts to measure')
     parser.add_argument('--device', default='cuda')
-    parser.add_argument('--frames', type=int, default=240, help='of the smaller clip, at most 240; of the larger one a quarter, on the CPU an eighth')
+    parser.add_argument('--frames', type=int, default=240, help='of the smaller clip at most, of the larger one a quarter')
+    parser.add_argument('--seconds', type=float, default=1.5, help='of a run from file to file, about')
     parser.add_argument('--repeats', type=int, default=3)
     parser.add_argument('--limit', type=float, default=150, help='seconds for everything')
     parser.add_argument('--commit', help='of the package, where it is no checkout')
@@ -333,7 +345,9 @@ def main():
     parser.add_argument('--out', type=Path, default=RESULTS/'gpu_speed.json')
     args = parser.parse_args()
     args.begun = time.monotonic()
-    if args.small: args.frames, args.repeats = 32, 1
+    try: pick_device(args.device)
+    except TSRError as e: sys.exit(str(e))
+    if args.small: args.frames, args.repeats, args.seconds = 32, 1, .5
     faulthandler.dump_traceback_later(2 * args.limit, exit=True) # says where it hangs
     keep_freed_memory()
     found = facts(args) | dict(rows=[], errors={}, seconds={})
