@@ -17,13 +17,13 @@ VALIDATION = 'cups', 'dashcam_1', 'davis_horsejump-high', 'street_1', 'uav_car16
 REAL = 'area:3+bicubic:3+area,h264:4+bicubic,h264:2+mpeg4-4:1+mpeg4-8:1+area,noise-3:1+area,noise-3,h264-23:1+jpeg-70:1'
 # name: weights it begins with, the arguments that are new, its downscale
 RECIPES = {
-    'default': ('default', dict(refinement=0), REAL),
-    'default@area': ('default@area', dict(refinement=0), 'area'),
-    'default@bicubic': ('default@bicubic', dict(refinement=0), 'bicubic'),
+    'default': ('continued/default', {}, REAL),
+    'default@area': ('continued/default@area', {}, 'area'),
+    'default@bicubic': ('continued/default@bicubic', {}, 'bicubic'),
     'heavy': ('heavy@clean', {}, REAL),
     'heavy@area': ('heavy@area', {}, 'area'),
-    'heavy@bicubic': ('heavy@clean', {}, 'bicubic'),
-    'light': ('light', dict(refinement=0), REAL),
+    'heavy@bicubic': ('continued/heavy@bicubic', {}, 'bicubic'),
+    'light': ('continued/light', {}, REAL),
     'light@area': ('light@area', {}, 'area'),
     'light@bicubic': ('light@area', {}, 'bicubic'),
 }
@@ -37,7 +37,8 @@ def begin(
     old = load_model(WEIGHTS/f'{start}.safetensors')
     new = create_model('AlignedNet', **old.args | changes)
     new.load_state_dict(old.state_dict())
-    save_model(new, path, start=f'{start}.safetensors', **{k: old.provenance[k] for k in ('device', 'steps', 'trained_on')})
+    known = 'device', 'steps', 'trained_on', 'begun_from', 'distinct_frames', 'kinds'
+    save_model(new, path, start=f'{start}.safetensors', **{k: old.provenance[k] for k in known if k in old.provenance})
 
 def train(
     name, # in `RECIPES`

@@ -24,7 +24,7 @@ TEXT = """<!-- made by resources/tools/model_card.py: change it there -->
 
 {models}
 
-GMAC: billions of multiply-adds of the network for a frame from 360p to 720p; the optical flow comes on top. *Steps* are those on the GPU, then those that followed on the CPU, of `resources/experiments/finetune.py`.
+GMAC: billions of multiply-adds of the network for a frame from 360p to 720p; the optical flow comes on top. *Steps*: before and after a network was trained on, on a GPU or a CPU, as `resources/results/gpu/README.md` and each header say.
 
 **Gain over bicubic** in luma, dB, mean over ten test clips that were not used for training or selection, every {every}th frame, by how the low resolution was made (`h264-23`: area, then x264 at CRF 23). Their intervals, worst clips and other metrics: `nbs/05_evaluation.ipynb`; `nbs/09_benchmarks.ipynb` has every frame of area and bicubic, beside networks of others.
 
@@ -32,7 +32,7 @@ GMAC: billions of multiply-adds of the network for a frame from 360p to 720p; th
 
 **Training data.** {clips}: DAVIS 2016 (research, non-commercial), UAV123 (research), Cityscapes (non-commercial), the udacity CarND-Vehicle-Detection project (MIT), the sam2 demo gallery (Apache-2.0 repository), and two stock clips of unknown licence; and {photos} photographs of Debian's lomiri-wallpapers and mate-backgrounds (CC-BY, CC-BY-SA, CC0, GPL-2+) under a moving camera. Five further clips were held out to choose what is shipped; ten others are the test, of which seven are other recordings of collections that training clips are from (DAVIS, UAV123, Cityscapes, udacity). None of them is part of this repository. `small` and `linear` were fitted to the clips of `train` alone. Weights that were trained on non-commercial data may not be fit for commercial use: train your own with `tsr train` where that matters.
 
-**Degradations.** `@area` and `@bicubic` saw clean frames, rounded to bytes. `default`, `light` and `heavy` saw a mixture of area and bicubic downscale, each also followed by real H.264 at several rates, MPEG-4 at two qualities, noise, noise before H.264, and JPEG; its shares are in `finetune.py` and in each header. Interlacing, film grain and other codecs were neither trained nor measured.
+**Degradations.** `@area` and `@bicubic` saw clean frames, rounded to bytes. `default`, `light` and `heavy` saw a mixture of area and bicubic downscale, each also followed by real H.264 at several rates, MPEG-4 at two qualities, noise, noise before H.264, and JPEG; its shares are in `resources/experiments/finetune.py` and, for the last steps on a GPU, in `resources/experiments/gpu/continued.py`. Interlacing, film grain and other codecs were neither trained nor measured.
 
 **Limits.** Only factor 2 was trained; other sizes are reached by repeated passes and a resize. The networks gain from their neighbours what these hold: much where a camera or an object moves and stays in sight, little where nothing moves, where everything is new, or where compression has removed the detail (`nbs/07a_ablations.ipynb`). They were trained for PSNR: they do not invent texture.
 
