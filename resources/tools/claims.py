@@ -79,6 +79,8 @@ def lost_commits(paths, known): # list of text
 
 # Tables that show earlier weights, and say so; one whose commits are those of the trainings, and one of the weights in resources/results/gpu
 EARLIER = 'bench_memory.csv', 'bench_pipeline.csv', 'bench_rivals.csv', 'bench_network.csv of float32', 'exploration_motion.csv', 'flow_search.csv'
+# Tables of time, which weights do not change, and of trainings from scratch
+UNWEIGHTED = 'bench_network.csv', 'compare_files.csv', 'precision.csv'
 
 def made_at(path): # set of commits
     "At which commits a table was made: its own column, the file beside it, or its part of the file for several."
@@ -94,9 +96,10 @@ def earlier_weights(paths): # list of text
     def weights(commit, name): return git('ls-tree', commit, f'tsr/weights/{name}.safetensors').split()[2:3]
     for path in paths:
         rows = list(csv.DictReader(io.StringIO(path.read_text())))
-        if not rows or path.name in EARLIER or f'{path.name} of {path.parent.name}' in EARLIER: continue
-        used = names & ({row.get('model', '') for row in rows} | {*rows[0]})
-        for commit in made_at(path) if used else ():
+        if not rows or path.name in (*EARLIER, *UNWEIGHTED) or f'{path.name} of {path.parent.name}' in EARLIER: continue
+        for commit in made_at(path):
+            own = [row for row in rows if row.get('commit', commit) == commit] # the rows of a table may come one by one
+            used = names & ({row.get('model', '') for row in own} | {*rows[0]})
             changed = sorted(name for name in used if weights(commit, name) != weights('HEAD', name))
             if changed: wrong.append(f'{label(path)}: was made at {commit}, when {", ".join(changed)} had other weights')
     return wrong
