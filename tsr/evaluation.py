@@ -31,7 +31,7 @@ from .core import TSRError, atomic_write, did_you_mean, prefetch, write_json
 from .data import find_videos, read_pairs, stream_windows
 from .inference import optimize_for_inference, pick_device
 from .losses import MAX_PSNR, METRICS, check_border, qm, quantize, score_frame, temporal_psnr
-from .model import INTERPOLATIONS, Interpolation, load_model
+from .model import INTERPOLATIONS, Interpolation, align_on_cpu, load_model
 from .motion import Motion, frame_luma, pair_flow
 from .resample import center_crop, parse_degradation, resize, to_bytes
 from .video import probe, write_frames
@@ -150,6 +150,7 @@ def _score_frames(models, sequences, path, every, crop, device, bar, on_frame, o
     "`score_video` with the measures of each model's sequence open."
     import pandas as pd
     rows, pairs, motion = [], prefetch(read_pairs(path, **options)), _SharedMotion()
+    align = {name: align_on_cpu(model.align) for name, model in models.items() if model.flow_search}
     back, forward = (max(getattr(m, side) for m in models.values()) for side in ('frames_back', 'frames_forward'))
     for i, window in enumerate(stream_windows(enumerate(pairs), back, forward)):
         if bar is not None: bar.update()
@@ -162,7 +163,7 @@ def _score_frames(models, sequences, path, every, crop, device, bar, on_frame, o
             mine, searched = slice(back - model.frames_back, back + 1 + model.frames_forward), 0.
             if model.flow_search: known, searched = motion.of(numbers[mine], frames[mine], model.flow_search)
             begun = time.perf_counter()
-            sr = model(model.align(frames[mine], known)[None].to(device) if model.flow_search else lr[:, mine])
+            sr = model(align[name](frames[mine], known)[None].to(device) if model.flow_search else lr[:, mine])
             _synchronize(device)
             milliseconds = 1000 * (time.perf_counter() - begun + searched)
             if sr.shape != hr.shape:
@@ -295,7 +296,7 @@ def _models_to_score(models, baselines, scale, device, precision):
     def at_scale(m): return Interpolation(m, scale) if str(m) in INTERPOLATIONS else load_model(m)
     made |= {label: at_scale(m) for label, m in label_models(models).items()}
     placed = {label: m.to(device, memory_format=torch.channels_last).eval() for label, m in made.items()}
-    def fitting(label): return 'auto' if label in baselines else precision # baselines support float32 alone
+    def fitting(label): return 'float32' if label in baselines else precision # baselines support it alone
     return {label: optimize_for_inference(m, fitting(label)) for label, m in placed.items()}
 
 def _score_videos(models, paths, progress, save=None, **options): # dict: name -> table of `score_video`; list of errors
@@ -347,7 +348,7 @@ def evaluate(
     tables, errors = _score_videos(made, paths, progress, save, every=every, crop=crop, device=device, extra=extra, **sizes)
     df = pd.concat([_video_means(table).assign(video=name) for name, table in tables.items()], ignore_index=True)
     df.attrs = dict(every=every, crop=crop, scale=float(ratio), downscale=downscale, device=str(device),
-                    precision=min(m.precision for m in made.values()), threads=torch.get_num_threads(),
+                    precision=min((m.precision for m in made.values()), key=('bfloat16', 'tf32', 'float32').index), threads=torch.get_num_threads(),
                     baselines=names, left_out=[b for b in baselines if b not in names],
                     videos_left_out=[str(e) for e in errors], strongest=_strongest(df, names),
                     max_psnr=MAX_PSNR, capped=int(sum((table.psnr >= MAX_PSNR).sum() for table in tables.values())))

@@ -23,9 +23,9 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from inspect import signature
 from itertools import chain, islice, pairwise, product
 from pathlib import Path
@@ -41,9 +41,9 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from .codecs import LARGE_FRAME
-from .core import TSRError, first_line, ordered_map, prefetch
+from .core import TSRError, first_line, ordered_map, prefetch, without_tf32
 from .data import stream_windows
-from .model import TSRCNN, Interpolation, SRModel, load_model
+from .model import TSRCNN, Interpolation, SRModel, align_on_cpu, load_model
 from .motion import Motion, frame_luma, pair_flow
 from .network import AlignedNet, TSRNet, pixel_shuffle
 from .pictures import is_sequence
@@ -69,7 +69,7 @@ class _Optimized(SRModel):
     stacks_frames = property(lambda self: self._net[0].stacks_frames)
     flow_search = property(lambda self: self._net[0].flow_search)
     center_only = property(lambda self: self._net[0].center_only)
-    def align(self, *args): return self._net[0].align(*args)
+    align = property(lambda self: self._net[0].align)
 
 # %% ../nbs/25_inference.ipynb #d1abef7a
 _POINTS = torch.tensor([0, 1, -1, 2], dtype=torch.float64) # at which polynomials are evaluated; the fifth is infinity
@@ -183,15 +183,17 @@ class FusedTSRNet(_Optimized):
         return torch.from_numpy(cv2.resize(pixels, None, None, self.scale, self.scale, cv2.INTER_CUBIC)).movedim(-1, 0)
 
 # %% ../nbs/25_inference.ipynb #aa4f65ff
-class _Autocast(_Optimized):
-    "A model whose `reconstruct` runs in mixed precision."
+class _InPrecision(_Optimized):
+    "A model whose `reconstruct` runs in mixed precision; or on a CUDA GPU in float32, with TF32 as PyTorch's settings have it, or without."
     def __init__(self, net, precision):
         super().__init__(net, precision)
         self.net = net
 
     @torch.no_grad()
     def reconstruct(self, x):
-        with torch.autocast(x.device.type, PRECISIONS[self.precision]): return self.net.reconstruct(x).float()
+        if self.precision == 'bfloat16': how = torch.autocast(x.device.type, torch.bfloat16)
+        else: how = without_tf32(x.device) if self.precision == 'float32' else nullcontext()
+        with how: return self.net.reconstruct(x).float()
 
 def _check_precision(model, precision, device):
     "TSRError where `precision` cannot be had; it is never ignored."
@@ -206,8 +208,8 @@ def _check_precision(model, precision, device):
 
 def optimize_for_inference(
     model, # `SRModel`, on its device
-    precision='auto' # 'float32', 'bfloat16', or 'auto': bfloat16 on a CPU that multiplies it natively, else float32
-): # `SRModel` for inference only; `model` itself where nothing can be gained. `.precision` says in which it runs
+    precision='auto' # 'float32', 'bfloat16', or 'auto': bfloat16 on a CPU that multiplies it natively, else float32, on a CUDA GPU with TF32
+): # `SRModel` for inference only; `model` itself where nothing can be gained. `.precision` says in which it runs, 'tf32' where that is allowed
     "A model as fast as its device allows. TSRError if the model or the device does not support `precision`."
     device = next(chain(model.parameters(), model.buffers()), torch.empty(0)).device.type
     _check_precision(model, precision, device)
@@ -217,7 +219,9 @@ def optimize_for_inference(
             if precision == 'auto': precision = 'bfloat16' if has_native_bfloat16() else 'float32'
             return FusedTSRNet(model, precision).eval()
         if isinstance(model, TSRCNN) and model.padding == 'same' and isinstance(model.scale, int): return FusedTSRCNN(model).eval()
-    return model if precision in ('auto', 'float32') else _Autocast(model, precision).eval()
+    if precision == 'auto': precision = 'tf32' if device == 'cuda' else 'float32'
+    if isinstance(model, Interpolation) or precision == 'float32' and device != 'cuda': return model # no convolution, or no TF32
+    return _InPrecision(model, precision).eval()
 
 # %% ../nbs/25_inference.ipynb #2d31e75f
 def pick_device(
@@ -404,13 +408,24 @@ def _motion(
     return frames, Motion([frame.luma for frame in window], pairs)
 
 # %% ../nbs/25_inference.ipynb #74ed5114
+def _default_memory(device): # MB
+    "256; on a CUDA GPU a quarter of what is free there, where that is more: the rest is for other programs, and for what a model's estimate misses."
+    if device.type != 'cuda': return 256
+    most = 2**14 # the widest layer then holds up to 2**30 numbers, which 32-bit indices reach
+    return min(max(256, torch.cuda.mem_get_info(device)[0] / 4 / 2**20), most)
+
+def _default_threads(device): # int
+    "At most 4; beside a CUDA GPU one for each core that the process may use, since they search for motion and align for it."
+    if device.type != 'cuda': return min(torch.get_num_threads() if device.type == 'cpu' else os.cpu_count() or 1, 4)
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
 class ModelRunner:
     "Takes a stream of LR frames through a model once, in tiles and batches, as its device likes it."
     def __init__(self,
         model, # what `load_model` takes
         device='auto', # 'auto', 'cpu', 'cuda', 'cuda:1', 'mps'
         batch=None, # windows in one call of the network; None: 1 on a CPU, 8 elsewhere
-        memory=256, # MB for what the network holds of one window; larger frames are reconstructed in tiles
+        memory=None, # MB for what the network holds at a time; larger frames are reconstructed in tiles. None: 256, on a CUDA GPU a quarter of what is free
         precision='auto' # as in `optimize_for_inference`
     ):
         self.device = pick_device(device)
@@ -418,9 +433,10 @@ class ModelRunner:
         self.model = optimize_for_inference(net, precision)
         self.on_cpu = self.device.type == 'cpu'
         self.batch = batch or (1 if self.on_cpu else 8)
-        self.pixels = memory * 2**20 / (4 * net.memory_per_pixel) # four times the widest layer: input, output, sum, working memory
+        megabytes = _default_memory(self.device) if memory is None else memory
+        self.pixels = megabytes * 2**20 / (4 * net.memory_per_pixel) # four times the widest layer: input, output, sum, working memory
         self._options, self._lock = (device, batch, memory, precision), threading.Lock()
-        self.threads = min(torch.get_num_threads() if self.on_cpu else os.cpu_count() or 1, 4) # that work at the same time
+        self.threads = _default_threads(self.device) # that work at the same time
 
     def stream(self,
         frames, # iterable of float (C, h, w), or of arrays as `to_float` takes them
@@ -458,7 +474,10 @@ class ModelRunner:
 
     @torch.inference_mode()
     def _align(self, window): # list of frames or of `_Moving` -> (C', h, w)
-        return self.model.align(*self._motion(window) if self.model.flow_search else [torch.stack(window)])
+        return self._align_window(*self._motion(window) if self.model.flow_search else [torch.stack(window)])
+
+    @cached_property
+    def _align_window(self): return align_on_cpu(self.model.align)
 
     def _motion(self, window): return _motion(window, self.model.flow_search, self.model.frames_back if self.model.center_only else None)
 
@@ -475,7 +494,7 @@ class ModelRunner:
                 if in_order: _forget(window, center)
                 known.append(self._motion(window))
             def take(*region):
-                return _stack([self.model.align(frames, motion, region) for frames, motion in known]).to(self.device)
+                return _stack([self._align_window(frames, motion, region) for frames, motion in known]).to(self.device)
             return self._in_tiles(take, len(windows), *known[0][0][center].shape[1:], as_bytes, share)
         stacked = torch.stack([frame for window in windows for frame in window]).unflatten(0, (len(windows), -1)) # (B, T, C, h, w)
         return self.reconstruct(self.model.align_batch(stacked), as_bytes, share)
@@ -520,7 +539,7 @@ class ModelRunner:
             tile = take(halo_rows, halo_columns)
             sr = self.model.reconstruct(tile)
             if sr.shape[-1] != int(s * tile.shape[-1]):
-                raise TSRError(f'{type(self.model).__name__}: its frames are smaller than {s} times what goes in; build it with padding="same"')
+                raise TSRError(f'{type(_original(self.model)).__name__}: its frames are smaller than {s} times what goes in; build it with padding="same"')
             if len(cut) == 1: return _finish(sr, as_bytes)
             inner = [slice(s * (core.start - whole.start), s * (core.stop - whole.start)) for core, whole in ((rows, halo_rows), (columns, halo_columns))]
             sr = _finish(sr[..., inner[0], inner[1]], as_bytes)
@@ -572,7 +591,7 @@ class Upscaler:
         model=None, # what `load_model` takes; None: the default that comes with the package
         device='auto', # 'auto', 'cpu', 'cuda', 'cuda:1', 'mps'
         batch=None, # windows in one call of the network; None: 1 on a CPU, 8 elsewhere
-        memory=256, # MB for what the network holds of one window; larger frames are reconstructed in tiles
+        memory=None, # MB for what the network holds at a time; larger frames are reconstructed in tiles. None: 256, on a CUDA GPU a quarter of what is free
         precision='auto' # as in `optimize_for_inference`
     ):
         self.runner = ModelRunner('default' if model is None else model, device, batch, memory, precision)

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .core import without_tf32
 from .model import SRModel, whole_scale
 from .motion import Motion, align_neighbours, optical_flow
 
@@ -61,7 +62,8 @@ class UpsampleHead(nn.Conv2d):
 
     def bicubic(self, frame):
         "The interpolation alone, in float32 even where the network runs in less."
-        with torch.autocast(frame.device.type, enabled=False): return F.conv2d(F.pad(frame.float(), (2,) * 4, mode='replicate'), self.taps)
+        with torch.autocast(frame.device.type, enabled=False), without_tf32(frame.device):
+            return F.conv2d(F.pad(frame.float(), (2,) * 4, mode='replicate'), self.taps)
 
 def pixel_shuffle(
     x, # (B, s*s*C, h, w), colour innermost
