@@ -48,7 +48,7 @@ from tsr.video import read_frames, write_frames
 RESULTS = Path(__file__).parents[2]/'results'
 MODELS = 'light', 'default', 'heavy'
 FPS = 24 # of the clips
-LARGE_MEMORY = 8192 # MB for tiles, beside the package's own limit
+MEMORY, THREADS = 256, 4 # MB for tiles, and threads: the package's limits on a CPU, beside those of a GPU
 
 class Load:
     "How busy the GPU and the cores are meanwhile: the GPU as NVML or nvidia-smi says, in percent of the time, the cores as the system counts them."
@@ -175,7 +175,7 @@ def parts(args, clips, _, out): # rows
     for part, function, items in (('flow search', search, neighbours), ('align', align, windows)):
         def drop(item): function(item) # keeps no result
         with opencv_threads(1): yield row(part, milliseconds(lambda: [drop(item) for item in items], repeats=3) / len(items), threads=1, opencv_threads=1)
-        for threads in dict.fromkeys((runner.threads, cores)):
+        for threads in dict.fromkeys((THREADS, cores)):
             with thread_pool(threads) as pool:
                 yield row(part, milliseconds(lambda: list(pool.map(drop, items)), repeats=3) / len(items), threads=threads, opencv_threads=cv2.getNumThreads())
     batch = [align(window) for window in windows[:b]]
@@ -187,14 +187,14 @@ def parts(args, clips, _, out): # rows
         yield row('copy to the device from pinned memory', milliseconds(lambda: pinned.to(device, non_blocking=True), device) / b, batch=b)
     there = x.to(device)
     for how, function in networks(model, there): yield row(f'network, {how}', milliseconds(function, device) / b, batch=b)
-    variants = {'': upscaler, ', all frames whole': Upscaler('default', args.device, memory=LARGE_MEMORY)}
+    variants = {'': upscaler, f', tiles of {MEMORY} MB': Upscaler('default', args.device, memory=MEMORY)}
     for how, one in variants.items():
         cut = tiles(*x.shape[-2:], model.halo, one.runner.pixels / b)
         ms = milliseconds(lambda: one.runner.reconstruct(x, as_bytes=True), device) / b
         yield row(f'copy, network, bytes, copy back{how}', ms, batch=b, tiles=len(cut))
-    for how in [*variants]: # each also with all cores
-        variants[f'{how}, {cores} threads'] = more = copy.deepcopy(variants[how])
-        more.runner.threads = cores
+    for how in [*variants]: # each also with few threads
+        variants[f'{how}, {THREADS} threads'] = few = copy.deepcopy(variants[how])
+        few.runner.threads = THREADS
     for how, one in variants.items():
         yield row(f'frames in memory{how}', milliseconds(lambda: [None for _ in one.frames(images)], repeats=3) / n, batch=b)
     made = [*upscaler.frames(images)]
@@ -219,10 +219,10 @@ def networks(
     yield model.precision, inference(model, x)
     if model.precision != 'bfloat16' and runs_bfloat16(x.device): yield 'bfloat16', inference(optimize_for_inference(model, 'bfloat16'), x)
     if x.device.type != 'cuda': return
-    yield 'channels first', inference(load_model('default').to(x.device), x)
-    with cudnn(benchmark=True): yield 'float32, convolutions tried out', inference(model, x)
+    yield 'float32', inference(optimize_for_inference(model, 'float32'), x)
+    yield f'{model.precision}, channels first', inference(load_model('default').to(x.device), x)
+    with cudnn(benchmark=True): yield f'{model.precision}, convolutions tried out', inference(model, x)
     with cudnn(benchmark=True): yield 'bfloat16, convolutions tried out', inference(optimize_for_inference(model, 'bfloat16'), x)
-    with cudnn(allow_tf32=False): yield 'float32 without TF32', inference(model, x)
 
 def inference(model, x): return torch.inference_mode()(lambda: model.reconstruct(x))
 
@@ -246,15 +246,14 @@ def agree(args, clips, large, _): # rows
     def scores(sr, device='cpu'):
         each = [score_frame(a[None].to(device), b[None].to(device)) for a, b in zip(sr, hr)]
         return {metric: float(np.mean([one[metric] for one in each])) for metric in each[0]}
-    hows = {'float32': ('float32', {}), 'float32 without TF32': ('float32', dict(allow_tf32=False))}
-    if runs_bfloat16(args.device): hows['bfloat16'] = 'bfloat16', {}
+    precisions = ['auto', 'float32', *['bfloat16'] * runs_bfloat16(args.device)]
     for model in MODELS:
         reference = enlarge(model, 'cpu', 'float32')
         known = scores(reference)
-        for how, (precision, flags) in hows.items():
-            with cudnn(**flags): made = enlarge(model, args.device, precision)
+        for precision in precisions:
+            made = enlarge(model, args.device, precision)
             own = scores(made)
-            yield dict(model=model, precision=how, frames=len(made), largest=max(float((a - b).abs().max()) for a, b in zip(made, reference)),
+            yield dict(model=model, precision=precision, frames=len(made), largest=max(float((a - b).abs().max()) for a, b in zip(made, reference)),
                        psnr_to_cpu=float(torch.stack([psnr(a[None], b[None]) for a, b in zip(made, reference)]).mean()),
                        lost_db=known['psnr'] - own['psnr'], **own)
         there = scores(reference, args.device) # the same frames, scored on the device
