@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['PRECISIONS', 'MALLOPT', 'DEINTERLACE', 'HDR', 'ToomCookConv', 'FusedTSRCNN', 'has_native_bfloat16',
            'supports_bfloat16', 'FusedTSRNet', 'optimize_for_inference', 'pick_device', 'tee_into', 'side_by_side',
-           'tiles', 'thread_pool', 'tune_malloc', 'as_frame', 'shrunk_size', 'shrunk', 'ModelRunner', 'Upscaler',
-           'VideoPlan']
+           'tiles', 'thread_pool', 'tune_malloc', 'as_frame', 'shrunk_size', 'shrunk', 'align_device', 'ModelRunner',
+           'Upscaler', 'VideoPlan']
 
 # %% ../nbs/25_inference.ipynb #71683146
 import copy
@@ -44,7 +44,7 @@ from .codecs import LARGE_FRAME
 from .core import TSRError, first_line, ordered_map, prefetch, without_tf32
 from .data import stream_windows
 from .model import TSRCNN, Interpolation, SRModel, align_on_cpu, load_model
-from .motion import Motion, frame_luma, pair_flow
+from .motion import DeviceMotion, Motion, frame_luma, pair_flow, upload
 from .network import AlignedNet, TSRNet, pixel_shuffle
 from .pictures import is_sequence
 from .pixels import Pixels
@@ -69,6 +69,7 @@ class _Optimized(SRModel):
     stacks_frames = property(lambda self: self._net[0].stacks_frames)
     flow_search = property(lambda self: self._net[0].flow_search)
     center_only = property(lambda self: self._net[0].center_only)
+    aligns_on_device = property(lambda self: self._net[0].aligns_on_device)
     align = property(lambda self: self._net[0].align)
 
 # %% ../nbs/25_inference.ipynb #d1abef7a
@@ -371,8 +372,8 @@ def _floats(image): return image if torch.is_tensor(image) else to_float(image) 
 class _Moving:
     "A frame of a stream, with what is known about its motion."
     image: torch.Tensor | np.ndarray # float (C, h, w); or codes (h, w, C), which take a quarter of the memory
-    luma: np.ndarray # float32 (h, w)
-    pair: Future | None # of what `pair_flow` finds between the frame before and this one; None at the first
+    luma: np.ndarray | torch.Tensor # float32 (h, w); a tensor if it is on a device
+    pair: Future | None # of what `pair_flow` finds between the frame before and this one, where `luma` is; None at the first
 
 def _now(function, *args): # `Future`
     "Call a function at once, in place of `Executor.submit`."
@@ -380,13 +381,19 @@ def _now(function, *args): # `Future`
     done.set_result(function(*args))
     return done
 
-def _moving(frames, search, submit): # iterator of `_Moving`
-    "Each frame of a stream with its motion, searched for once."
+def _moving(frames, search, submit, device=None): # iterator of `_Moving`
+    "Each frame of a stream with its motion, searched for once on the CPU, and brought to `device` where one is given."
     before = None
     for image in frames:
         luma = frame_luma(_floats(image))
-        yield _Moving(image, luma, None if before is None else submit(pair_flow, before, luma, search))
+        pair = None if before is None else submit(_pair_flow_on, device, before, luma, search)
+        yield _Moving(image, luma if device is None else upload(luma, device), pair)
         before = luma
+
+def _pair_flow_on(device, *args):
+    "`pair_flow`, on a device."
+    pair = pair_flow(*args)
+    return pair if device is None else pair and tuple(upload(flow, device) for flow in pair)
 
 def _forget(
     window, # list of `_Moving`, of which all windows before have been used
@@ -399,13 +406,21 @@ def _forget(
 def _motion(
     window, # list of frames or of `_Moving`; at the ends of a stream one is repeated
     search, # as in `pair_flow`
-    center=None # index of the only frame that is wanted; None: all are
+    center=None, # index of the only frame that is wanted; None: all are
+    device=None # where `align` works; None: on the CPU
 ): # list of the frames as float (C, h, w), None for what is not wanted; `Motion`
     "What `align` takes."
-    if not isinstance(window[0], _Moving): return window, Motion.of(window, search)
+    if not isinstance(window[0], _Moving):
+        motion = Motion.of(window, search)
+        return (window, motion) if device is None else ([frame.to(device) for frame in window], DeviceMotion.of(motion, device))
     pairs = [None if a is b else b.pair.result() for a, b in pairwise(window)]
-    frames = [_floats(frame.image) if center in (None, i) else None for i, frame in enumerate(window)]
-    return frames, Motion([frame.luma for frame in window], pairs)
+    frames = [_floats_on(device, frame.image) if center in (None, i) else None for i, frame in enumerate(window)]
+    return frames, (Motion if device is None else DeviceMotion)([frame.luma for frame in window], pairs)
+
+def _floats_on(device, image):
+    "`_floats`, on a device; bytes are sent as bytes."
+    if device is None: return _floats(image)
+    return to_float(upload(image, device)) if getattr(image, 'dtype', None) == np.uint8 else _floats(image).to(device)
 
 # %% ../nbs/25_inference.ipynb #74ed5114
 def _default_memory(device): # MB
@@ -414,10 +429,12 @@ def _default_memory(device): # MB
     most = 2**14 # the widest layer then holds up to 2**30 numbers, which 32-bit indices reach
     return min(max(256, torch.cuda.mem_get_info(device)[0] / 4 / 2**20), most)
 
-def _default_threads(device): # int
-    "At most 4; beside a CUDA GPU one for each core that the process may use, since they search for motion and align for it."
-    if device.type != 'cuda': return min(torch.get_num_threads() if device.type == 'cpu' else os.cpu_count() or 1, 4)
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+def align_device(
+    model, # `SRModel`
+    device # `torch.device` on which it is
+): # `torch.device`; None: the CPU
+    "Where frames are aligned for a model: on a CUDA GPU, if the model can do it there."
+    return device if device.type == 'cuda' and model.aligns_on_device else None
 
 class ModelRunner:
     "Takes a stream of LR frames through a model once, in tiles and batches, as its device likes it."
@@ -436,7 +453,8 @@ class ModelRunner:
         megabytes = _default_memory(self.device) if memory is None else memory
         self.pixels = megabytes * 2**20 / (4 * net.memory_per_pixel) # four times the widest layer: input, output, sum, working memory
         self._options, self._lock = (device, batch, memory, precision), threading.Lock()
-        self.threads = _default_threads(self.device) # that work at the same time
+        self.threads = min(torch.get_num_threads() if self.on_cpu else os.cpu_count() or 1, 4) # that work at the same time; 16 beside a GPU were slower
+        self.aligns_on = align_device(self.model, self.device)
 
     def stream(self,
         frames, # iterable of float (C, h, w), or of arrays as `to_float` takes them
@@ -444,7 +462,7 @@ class ModelRunner:
         as_bytes=False # results are uint8 rather than float
     ): # iterator of (C, s*h, s*w), on the CPU
         "HR frames, as many as came in."
-        if not self.on_cpu: return self._stream_to_device(frames, as_bytes)
+        if not self.on_cpu: return self._stream_to_device(frames, width, height, as_bytes)
         parallel = self.threads > 1 and width * height <= self.pixels # one batch to a core; together they hold what one may
         reconstruct = partial(self.run, as_bytes=as_bytes, share=1 / self.threads if parallel else 1, in_order=not parallel)
         return self._stream_on_cpu(frames, reconstruct, parallel)
@@ -457,19 +475,24 @@ class ModelRunner:
             batches = _batched(self._windows(frames, pool.submit), self.batch)
             yield from chain.from_iterable(ordered_map(reconstruct, batches, pool, self.threads))
 
-    def _stream_to_device(self, frames, as_bytes):
-        "`align` works ahead in CPU threads, so that the device does not wait for it; frames that are only stacked are sent once."
+    def _stream_to_device(self, frames, width, height, as_bytes):
+        "CPU threads search for flow, and align, ahead of the device, so that it does not wait; frames that it stacks or aligns itself are sent once."
         if self.model.stacks_frames:
             windows = self._windows((_floats(frame).to(self.device) for frame in frames), _now)
             for batch in _batched(windows, self.batch): yield from self.run(batch, as_bytes)
             return
-        with thread_pool(self.threads) as pool:
-            aligned = ordered_map(self._align, self._windows(frames, pool.submit), pool, 2 * self.batch)
-            for batch in _batched(aligned, self.batch): yield from self.reconstruct(torch.stack(batch), as_bytes)
+        with thread_pool(self.threads) as pool, _memory_errors(width, height):
+            windows = self._windows(frames, pool.submit)
+            if self.aligns_on is None:
+                aligned = ordered_map(self._align, windows, pool, 2 * self.batch)
+                for batch in _batched(aligned, self.batch): yield from self.reconstruct(torch.stack(batch), as_bytes)
+                return
+            size = min(self.batch, max(1, int(self.pixels / (width * height)))) # of larger frames fewer at a time, in larger tiles; fewer wait there
+            for batch in _batched(_read_ahead(windows, 2 * size), size): yield from self.run(batch, as_bytes, in_order=True)
 
     def _windows(self, frames, submit): # iterator of lists of frames, or of `_Moving` where the model wants motion
         if not self.model.center_only: frames = map(_floats, frames) # once, and not in each window
-        if self.model.flow_search: frames = _moving(frames, self.model.flow_search, submit)
+        if self.model.flow_search: frames = _moving(frames, self.model.flow_search, submit, self.aligns_on)
         return stream_windows(frames, self.model.frames_back, self.model.frames_forward)
 
     @torch.inference_mode()
@@ -479,7 +502,7 @@ class ModelRunner:
     @cached_property
     def _align_window(self): return align_on_cpu(self.model.align)
 
-    def _motion(self, window): return _motion(window, self.model.flow_search, self.model.frames_back if self.model.center_only else None)
+    def _motion(self, window): return _motion(window, self.model.flow_search, self.model.frames_back if self.model.center_only else None, self.aligns_on)
 
     @torch.inference_mode()
     def run(self,
@@ -493,8 +516,8 @@ class ModelRunner:
             for window in windows:
                 if in_order: _forget(window, center)
                 known.append(self._motion(window))
-            def take(*region):
-                return _stack([self._align_window(frames, motion, region) for frames, motion in known]).to(self.device)
+            align = self._align_window if self.aligns_on is None else self.model.align
+            def take(*region): return _stack([align(frames, motion, region) for frames, motion in known]).to(self.device)
             return self._in_tiles(take, len(windows), *known[0][0][center].shape[1:], as_bytes, share)
         stacked = torch.stack([frame for window in windows for frame in window]).unflatten(0, (len(windows), -1)) # (B, T, C, h, w)
         return self.reconstruct(self.model.align_batch(stacked), as_bytes, share)
@@ -562,6 +585,22 @@ def _is_out_of_memory(error):
     "Whether PyTorch, NumPy or OpenCV could not get the memory."
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)): return True
     return isinstance(error, (RuntimeError, cv2.error)) and re.search(_MEMORY_ERRORS, str(error), re.I) is not None
+
+@contextmanager
+def _memory_errors(width, height):
+    "TSRError where frames and what waits for the device do not fit the memory."
+    try: yield
+    except Exception as e:
+        if not _is_out_of_memory(e): raise
+        raise TSRError(f'{width}x{height} frames: out of memory ({first_line(e)}); close other programs, or choose another device or batch=1') from None
+
+def _read_ahead(items, by): # iterator of the same items
+    "Each item when so many more have been read, and what they started works meanwhile."
+    waiting = deque()
+    for item in items:
+        waiting.append(item)
+        if len(waiting) > by: yield waiting.popleft()
+    yield from waiting
 
 def _batched(items, size): # iterator of lists
     items = iter(items)

@@ -113,6 +113,7 @@ class SRModel(nn.Module):
         return 4 * math.ceil(self.scale**2 * max([3, *(m.out_channels for m in self.modules() if isinstance(m, nn.Conv2d))]))
 
     center_only = False # whether `align` reads the colours of the frame that is enlarged alone, and of the others their motion
+    aligns_on_device = False # whether `align`, given a `DeviceMotion`, works where that and the frames are; only for a model with `center_only`
 
     @property
     def stacks_frames(self): return type(self).align is SRModel.align # `align` can then run anywhere, for many windows at once
