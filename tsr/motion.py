@@ -195,8 +195,8 @@ def upload(
 def _rounds(mode, channels): # bool
     "Whether OpenCV rounds positions to 1/32 pixel: version 5 for an image of two channels, earlier ones always."
     ramp = np.arange(9, dtype=np.float32)[None, :, None].repeat(channels, 2)
-    found = cv2.remap(ramp, np.float32([[4.01]]), np.float32([[0]]), dict(bilinear=cv2.INTER_LINEAR, bicubic=cv2.INTER_CUBIC)[mode], borderMode=cv2.BORDER_REPLICATE)
-    return bool((found == 4).all())
+    kernel = dict(bilinear=cv2.INTER_LINEAR, bicubic=cv2.INTER_CUBIC)[mode]
+    return bool((cv2.remap(ramp, np.float32([[4.01]]), np.float32([[0]]), kernel, borderMode=cv2.BORDER_REPLICATE) == 4).all())
 
 def _sample(image, x, y, mode): # (C, H, W), at positions (n, h, w) between its pixels -> (n, C, h, w)
     (h, w), n = image.shape[1:], len(x)
