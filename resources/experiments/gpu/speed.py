@@ -191,7 +191,7 @@ def parts(args, clips, _, out): # rows
     sent = [luma[1], *next(pair for pair in pairs if pair)]
     yield row('send luma and flow', milliseconds(lambda: [upload(x, device) for x in sent], device), megabytes=sum(x.nbytes for x in sent) / 1e6)
     moved = [([frame.to(device) for frame in window], DeviceMotion.of(motion, device)) for window, motion in windows[:b]]
-    yield row('align on the device', milliseconds(lambda: [drop(window) for window in moved], device) / len(moved), threads=1)
+    yield row('align on the device', milliseconds(lambda: [align(window).shape for window in moved], device) / len(moved), threads=1)
     batch = [align(window) for window in windows[:b]]
     x = torch.stack(batch)
     yield row('stack a batch', milliseconds(lambda: torch.stack(batch)) / b, batch=b)
@@ -333,7 +333,8 @@ def facts(args): # dict
     "What everything was measured on."
     cuda = torch.device(args.device).type == 'cuda'
     card = torch.cuda.get_device_properties(args.device) if cuda else None
-    return dict(command=f'python resources/experiments/gpu/speed.py --limit {args.limit:g}', commit=args.commit or git_commit(),
+    given = [word for before, word in pairwise(['', *sys.argv[1:]]) if not {before, word} & {'--out', '--commit'}]
+    return dict(command=' '.join(['python resources/experiments/gpu/speed.py', *given]), commit=args.commit or git_commit(),
                 gpu=card.name if card else None, gpu_gb=round(card.total_memory / 2**30, 1) if card else None,
                 cuda=torch.version.cuda, cudnn=torch.backends.cudnn.version() if cuda else None, tf32=torch.backends.cudnn.allow_tf32 if cuda else None,
                 processor=processor(), cores=os.cpu_count(), shared_memory_gb=round(shutil.disk_usage('/dev/shm').total / 2**30, 1) if Path('/dev/shm').exists() else None, threads=torch.get_num_threads(), opencv_threads=cv2.getNumThreads(),
