@@ -34,7 +34,7 @@ from .dataset import FrameSizes, probe_all
 from .jobs import ACTIVE, Follower, claim, is_alive, jobs_ahead, launch, read_status
 from .model import MODELS, bundled_models, load_model
 from .runs import run_status, watch
-from .training import MultiTrainer, TrainConfig, build_model
+from .training import MultiTrainer, TrainConfig, build_model, split_videos
 from tsr.widgets import (
     ChartGrid,
     ConfigForm,
@@ -356,11 +356,15 @@ def estimate(
     else: scale = f'{lr[0]}×{lr[1]} to {hr[0]}×{hr[1]}'
     plural = 's' * (len(sources) > 1)
     text = f'{len(sources)} video{plural}, {frames:,} frames of {", ".join(shown[:3])}{others}, {scale}'
-    return text + (_length(frames, sources, sizes, config, plan) if config else '')
+    return text + (_length(sources, sizes, config, plan) if config else '')
 
-def _length(frames, sources, sizes, config, plan): # as '; about 120 steps, 24 s, up to 30 MB of ...'
-    held_out = 0 if isinstance(config.validation, str) else config.validation
-    each = plan.steps_per_epoch if plan else math.ceil(frames * (1 - held_out) * config.patches_per_window / config.batch_size)
+def _windows(sources, config): # int: what is trained on in an epoch, with the validation held out as `MultiTrainer` does it
+    if isinstance(config.validation, str): return sum(len(s.times) for s in sources)
+    (kept, (begin, end)), _ = split_videos(sources, config.validation, config.seed, len(sources[0].times))
+    return round((end - begin) * sum(len(s.times) for s in kept))
+
+def _length(sources, sizes, config, plan): # as '; about 120 steps, 24 s, up to 30 MB of ...'
+    each = plan.steps_per_epoch if plan else max(1, _windows(sources, config) * (config.patches_per_window if config.patch else 1) // config.batch_size)
     steps = config.steps or config.epochs * each
     pixels = sum(len(s.times) * (math.prod(size.lr) + math.prod(size.hr)) for s, size in zip(sources, sizes))
     stored = min(3 * pixels / 1e6, 1000 * config.cache_gb) # decoded frames, a byte for each value

@@ -2,7 +2,7 @@
 
 A commit that is named in a result, in a model's header or in the text must be in the history, without changes that were not committed (`-dirty`).
 A number in prose must come from a cell. Those that are typed by hand stand in typed_numbers.csv, each with the reason why no cell prints it;
-`python resources/tools/claims.py` prints the rows that this table lacks.
+`python resources/tools/claims.py` prints the rows that this table lacks. An output that is stored must not show a path of the machine that made it.
 """
 import ast
 import csv
@@ -42,13 +42,16 @@ def in_json(value): # iterator of text
 def header(path): # of a .safetensors file
     with open(path, 'rb') as file: return json.loads(json.loads(file.read(int.from_bytes(file.read(8), 'little'))).get('__metadata__', {}).get('tsr', '{}'))
 
+def said_by(output): # iterator of text
+    "What a stored output says."
+    for kind in ('text/markdown', 'text/html', 'text/plain'): yield ''.join(output.get('data', {}).get(kind, ''))
+    yield ''.join(output.get('text', ''))
+    yield '\n'.join(output.get('traceback', ''))
+
 def texts(path): # of a notebook: prose and stored outputs
     for cell in json.loads(path.read_text())['cells']:
         if cell['cell_type'] == 'markdown': yield ''.join(cell['source'])
-        for output in cell.get('outputs', []):
-            data = output.get('data', {})
-            for kind in ('text/markdown', 'text/html', 'text/plain'): yield ''.join(data.get(kind, ''))
-            yield ''.join(output.get('text', ''))
+        for output in cell.get('outputs', []): yield from said_by(output)
 
 def commits_in(path): # set of text
     "The commits that a file names."
@@ -97,6 +100,17 @@ def earlier_weights(paths): # list of text
             changed = sorted(name for name in used if weights(commit, name) != weights('HEAD', name))
             if changed: wrong.append(f'{label(path)}: was made at {commit}, when {", ".join(changed)} had other weights')
     return wrong
+
+# paths
+
+MACHINE = re.compile(r'(?<![\w.:/~-])/(?:tmp|work|root|home|mnt|media|opt|usr|var|private|Users|content)/[^\s"\'<>]+|\b[A-Z]:\\Users\\[^\s"\'<>]+')
+EMBEDDED = re.compile(r'data:[\w/+.-]+;base64,[\w+/=]+')
+
+def machine_paths(paths): # list of text
+    "Outputs that show where the machine that made them keeps its files: of no use to a reader, and another one in the next run."
+    return [f'{label(path)}, cell {cell["id"]}: its output shows a path of this machine, {found[0]!r}: name files relative to a folder to work in' for path in paths
+            for cell in json.loads(path.read_text())['cells'] for output in cell.get('outputs', [])
+            for found in [MACHINE.search(EMBEDDED.sub('', '\n'.join(said_by(output))))] if found]
 
 # numbers
 

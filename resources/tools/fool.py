@@ -41,9 +41,11 @@ def outputs(folder): # iterator of (what is tried, whether it should be noticed,
     yield 'a stored number of earlier results', True, of(new_code_cell(TABLE, outputs=says('0.50')))
     yield 'an output that was lost', True, of(new_code_cell(TABLE))
     yield 'the path in parts', True, of(new_code_cell(TABLE.replace("'../resources/results/published/results3.csv'", "'/'.join(['..', 'resources', 'results', 'published', 'results3.csv'])"), outputs=says('0.50')))
-    def lost(source): return bool(report.lost_outputs(notebook(folder, new_code_cell(source))))
+    def lost(source, **stored): return bool(report.wrong_outputs(notebook(folder, new_code_cell(source, **stored))))
     for what, source in dict(text='for i in range(3): print(i)', table='pd.DataFrame(rows)', value='scores', chart='plt.plot(x); plt.show()').items(): yield f'a live output that was lost: {what}', True, lost(source)
     yield 'a cell that says nothing', False, lost('x = 1\ndef f(): print(x)')
+    yield 'what a test prints', True, lost('#| hide\nprint(1)', outputs=says('1'))
+    yield 'a test whose output is not stored', False, lost('#| hide\nprint(1)')
     yield 'a later cell that shows what an earlier one read', True, of(new_code_cell(TABLE, outputs=says(TRUE)), new_code_cell('print(len(scores))', outputs=says('17')))
     yield 'a cell that is never run', True, of(new_code_cell('#| eval: false\n' + TABLE, outputs=says('0.50')))
     chart = new_code_cell(CHART.format(2))
@@ -75,6 +77,16 @@ def commits(folder):
     yield 'prose: a commit of the history', False, bool(prose(f'Measured at commit `{real}`.'))
     yield 'prose: a second one that is not there', True, bool(prose(f'Measured at commits `{real}`, `abcdef0`.'))
     yield 'an output: one that is not there', True, bool(shown('torch 2.13, commit abcdef0'))
+
+def machines(folder):
+    "Paths of the machine that outputs were made on."
+    def shows(output): return bool(claims.machine_paths([notebook(folder, new_code_cell('', outputs=[output]))]))
+    for text in ('best: /tmp/tmpddvknmw_/runs/best.safetensors', 'PosixPath("/home/someone/clips/a.mp4")', 'saved in /Users/someone/a.mp4', r'C:\Users\someone\a.mp4', "['/root/.cache/tsr/a.mp4']"): yield f'printed: {text}', True, shows(says(text)[0])
+    for text in ('best: runs/best.safetensors', 'tmp/a.mp4', 'https://example.org/tmp/a.mp4', '12 frames/s, 3 GB/s', '~/films/a.mp4', '../var/a', 'PSNR/dB: 3.1', 'a: 1, b:\n2'): yield f'printed: {text}', False, shows(says(text)[0])
+    table = dict(output_type='display_data', metadata={}, data={'text/html': '<td>/tmp/x/a.mp4</td>', 'text/plain': ''})
+    yield 'a table', True, shows(nbformat.from_dict(table))
+    yield 'a picture in a table', False, shows(nbformat.from_dict(table | dict(data={'text/html': '<img src="data:image/png;base64,AAAA/tmp/AAAA/home/AA">'})))
+    yield 'a traceback', True, shows(new_output('error', ename='OSError', evalue='', traceback=['File /usr/lib/python3/os.py, line 3']))
 
 def numbers(folder):
     "Numbers that are typed by hand."
@@ -113,7 +125,7 @@ def main():
     wrong, total = [], 0
     with tempfile.TemporaryDirectory() as d:
         report.CHARTS = Path(d)/'charts.json'
-        for kind in (outputs, commits, numbers, chapters, pages):
+        for kind in (outputs, commits, machines, numbers, chapters, pages):
             folder = Path(d)/kind.__name__
             folder.mkdir()
             try:

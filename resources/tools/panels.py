@@ -172,7 +172,7 @@ def upload(page, work, expect):
     expect(page.get_by_text('notes.txt: not a video')).to_be_visible()
     if left := [*Path(os.environ['TSR_CACHE'], 'uploads').glob('*.part')]: raise TSRError(f'a cancelled upload left {left}')
 
-def set_up_training(page, expect):
+def set_up_training(page, folder, expect):
     "Settings are typed, mistakes are said, and the training is started, all with the keyboard."
     fill(page, {'Epochs': 5000})
     accessible(page, 'the training panel')
@@ -186,6 +186,11 @@ def set_up_training(page, expect):
                 'Warm-up (steps)': 5})
     fill(page, {'Learning rate': '0.005'})
     make_mistakes(page, 'Train', expect)
+    if folder:
+        fill(page, {'Learning rate': '0,005'})
+        expect(page.get_by_text('with a decimal point: 0.005')).to_have_count(2) # below the field, and in the line of the checker
+        shot(page.locator('.tsr').first, 'form.jpg', folder)
+        fill(page, {'Learning rate': '0.005'})
     button(page, 'Advanced').click()
     option(page, 'Files in this folder').select_option('clips/archive.mp4')
     expect(page.get_by_text('1 video, 24 frames of 512×288, 256×144 to 512×288')).to_be_visible()
@@ -198,7 +203,7 @@ def set_up_training(page, expect):
     press(page, 'Start', 'Enter', True)
     expect(page.get_by_text(re.compile(r'training, epoch (\d+) of 5000'))).to_be_visible()
 
-def set_up_upscaling(page, work, expect):
+def set_up_upscaling(page, work, folder, expect):
     "Uploads, mistakes, and settings with their preview."
     page.get_by_role('tab', name='Upscale').click()
     upload(page, work, expect)
@@ -208,7 +213,9 @@ def set_up_upscaling(page, work, expect):
     make_mistakes(page, 'Upscale', expect)
     button(page, 'Advanced').click()
     expect(page.get_by_text(re.compile('Estimated from a few frames: 640×360, 12 frames'))).to_be_visible()
-    expect(page.locator('.tsr-card:visible', has_text='Preview').locator('.tsr-stage')).to_be_visible()
+    preview = page.locator('.tsr-card:visible', has_text='Preview')
+    expect(preview.locator('.tsr-stage')).to_be_visible()
+    shot(preview, 'preview.jpg', folder, 720)
 
 def begin_upscaling(page, expect):
     page.get_by_role('tab', name='Upscale').click()
@@ -225,6 +232,7 @@ def come_back(page, work, folder, expect):
     page.mouse.move(0, 0)
     if folder: page.wait_for_timeout(15_000) # for a picture with some curves in it
     shot(page.locator('.tsr').first, 'training.jpg', folder)
+    shot(page.locator('.tsr-charts:visible').first, 'charts.jpg', folder, 900)
     accessible(page, 'a training')
     stop(page, expect)
     button(page, 'Resume').click()
@@ -548,10 +556,10 @@ def on_page(chromium, work, folder, expect, thorough):
         page.goto(address)
         expect(page.get_by_text('Choose videos to train on')).to_be_visible()
         appear(work)
-        set_up_upscaling(page, work, expect)
+        set_up_upscaling(page, work, folder, expect)
         find_new(page, work, expect)
         page.get_by_role('tab', name='Train').click()
-        set_up_training(page, expect)
+        set_up_training(page, folder, expect)
         begin_upscaling(page, expect)
         page.close()
         kill_kernels(server)

@@ -5,7 +5,7 @@
     python resources/tools/report.py check   whether what they show and say is so
 
 `check` runs the cells that show resources/ again, and compares their text, their tables and what their charts draw with what is stored (`--save` stores
-it instead). It fails on a commit that is not in the history, on a table of earlier weights, on a number that is typed by hand and explained nowhere (claims.py), on a README that is not
+it instead). It fails on a commit that is not in the history, on a table of earlier weights, on a number that is typed by hand and explained nowhere, on a stored output that shows a path of the machine (claims.py), on a README that is not
 that of nbs/index.ipynb, and, if no notebooks are named, on a page on which a table or a block of code does not fit, or a link leads nowhere (layout.py).
 
 `run` and `check` take notebooks, if it is not to be all of them. A cell marked `#| eval: false`, or with a flag of `tst_flags` in settings.ini, is not run
@@ -59,6 +59,10 @@ def code(cell): return ''.join(line for line in cell.source.splitlines(True) if 
 def skipped(cell, flags=frozenset()):
     return cell.cell_type == 'code' and any(d == 'eval: false' or d in TST_FLAGS - flags for d in directives(cell))
 
+SILENT = {'hide', 'export', 'exporti'} # directives of tests and of the package
+
+def silent(cell): return not SILENT.isdisjoint(directives(cell)) # what such a cell happens to print is not for readers
+
 # run
 
 def is_live(output): return output.get('name') == 'stderr' or 'application/vnd.jupyter.widget-view+json' in output.get('data', {})
@@ -72,7 +76,7 @@ def execute(path, flags):
         for i, cell in enumerate(nb.cells):
             if cell.cell_type == 'code' and not skipped(cell, flags): client.execute_cell(cell, i)
     for cell in nb.cells:
-        if cell.cell_type == 'code': cell.outputs = [o for o in cell.outputs if not is_live(o)]
+        if cell.cell_type == 'code': cell.outputs = [] if silent(cell) else [o for o in cell.outputs if not is_live(o)]
     nb.metadata.pop('widgets', None)
     nbformat.write(nb, path)
 
@@ -157,9 +161,6 @@ def hold_results(source, given, read): # set of names
         if not used_names & (read | values - {part.name}) and not reads_results(ast.unparse(part)): values.discard(part.name)
     return values
 
-# Notebooks whose outputs are to be stored again
-NOT_STORED = '29_widgets', '29a_training_parts', '29b_upscaling_parts'
-
 def says_something(source): # bool
     "Whether a cell shows something when it is run, as far as can be seen: it prints, shows a chart, or ends in a value."
     try: tree = ast.parse(source)
@@ -173,11 +174,11 @@ def says_something(source): # bool
     found = {name for part in tree.body if not isinstance(part, (ast.If, ast.Try)) for name in calls(part)} # what depends on a condition may be silent
     return value or not found.isdisjoint({'print', 'display'}) or 'show' in found and 'plt' in source
 
-def lost_outputs(path): # list of text
-    "Cells that show something when they are run, and have nothing stored."
-    if path.stem in NOT_STORED: return []
-    return [f'{path.name}, cell {cell.id}: its output is not stored; python resources/tools/report.py run nbs/{path.name}' for cell in nbformat.read(path, as_version=4).cells
-            if cell.cell_type == 'code' and not cell.outputs and not skipped(cell) and not {'hide', 'export'} & set(directives(cell)) and says_something(code(cell))]
+def wrong_outputs(path): # list of text
+    "Cells that show something when they are run, and have nothing stored; and tests and parts of the package that have."
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == 'code']
+    lost = [f'{path.name}, cell {c.id}: its output is not stored' for c in cells if not c.outputs and not skipped(c) and not silent(c) and says_something(code(c))]
+    return [f'{text}; python resources/tools/report.py run nbs/{path.name}' for text in lost + [f'{path.name}, cell {c.id}: the output of a hidden cell is stored' for c in cells if c.outputs and silent(c)]]
 
 def to_compare(nb): # (numbers of the cells whose outputs come from resources/results, numbers of those to run)
     "Follow the names: forward from what reads a file, and back to what that needs."
@@ -274,7 +275,7 @@ def check(args):
     elif os.environ.get('CI'): wrong.append('commits: this is a shallow copy, in which they cannot be looked up')
     else: print('commits are not looked up: this is a shallow copy')
     wrong += claims.unexplained(claims.written() if everything else paths) + claims.unfinished([path for path in paths if path in colab.chapters()])
-    wrong += [line for path in paths for line in lost_outputs(path)]
+    wrong += claims.machine_paths([path for path in claims.written() if path.suffix == '.ipynb'] if everything else paths) + [line for path in paths for line in wrong_outputs(path)]
     if everything and subprocess.run([sys.executable, ROOT/'.ci'/'readme', '--check']).returncode: wrong.append('README.md is not that of nbs/index.ipynb: .ci/readme')
     if wrong and not args.save: raise SystemExit('\n'.join(wrong))
     os.chdir(NBS)
