@@ -127,7 +127,7 @@ def _is_off(uri): return str(uri).lower() in ('off', 'none', 'no', 'false', '')
 
 _Device = Annotated[str, typer.Option(help='auto, cpu, cuda, cuda:1 or mps.')]
 _Precision = Annotated[str, typer.Option(
-    help='auto, float32 or bfloat16. auto takes bfloat16 where the processor computes it natively.')]
+    help='auto, float32 or bfloat16. auto takes bfloat16 where the processor computes it natively, and allows TF32 on an NVIDIA GPU.')]
 
 # %% ../nbs/30_cli.ipynb #29aa67fb
 def _format_scores(

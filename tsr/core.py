@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TSRError', 'first_line', 'is_disk_full', 'Registry', 'did_you_mean', 'cache_dir', 'partial_path', 'atomic_write',
-           'remove_leftovers', 'write_json', 'write_table', 'run_lock', 'prefetch', 'ordered_map']
+           'remove_leftovers', 'write_json', 'write_table', 'run_lock', 'prefetch', 'ordered_map', 'without_tf32']
 
 # %% ../nbs/20_core.ipynb #2ead60f6
 import csv
@@ -20,7 +20,7 @@ import warnings
 import zlib
 from collections import deque
 from collections.abc import Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -260,3 +260,35 @@ def ordered_map(
         begun.append(pool.submit(function, item))
         if len(begun) > ahead: yield begun.popleft().result()
     while begun: yield begun.popleft().result()
+
+# %% ../nbs/20_core.ipynb #c0de0a21
+def _tf32_switches(): # list of (owner, attribute, value that allows TF32, value that forbids it)
+    "Where TF32 of cuDNN is set. PyTorch 2.9 has a setting for each kind of layer, and raises an error where the old flag is mixed with them."
+    # nothing else in this module needs PyTorch
+    from torch.backends import cudnn
+    if hasattr(cudnn, 'conv'): return [(layer, 'fp32_precision', 'tf32', 'ieee') for layer in (cudnn.conv, cudnn.rnn)]
+    return [(cudnn, 'allow_tf32', True, False)]
+
+class _WithoutTF32:
+    "The settings are those of the process: the first thread that enters changes them, and the last one that leaves restores them."
+    def __init__(self): self._lock, self._inside, self._changed = threading.Lock(), 0, []
+
+    def __enter__(self):
+        with self._lock:
+            if not self._inside:
+                self._changed = [switch for switch in _tf32_switches() if getattr(*switch[:2]) == switch[2]]
+                for owner, name, _, forbids in self._changed: setattr(owner, name, forbids)
+            self._inside += 1
+
+    def __exit__(self, *_):
+        with self._lock:
+            self._inside -= 1
+            for owner, name, allows, _ in () if self._inside else self._changed: setattr(owner, name, allows)
+
+_WITHOUT_TF32 = _WithoutTF32()
+
+def without_tf32(
+    device # `torch.device` of what is computed
+): # context manager
+    "Convolve in float32 proper on a CUDA GPU, whatever PyTorch's settings allow; on other devices nothing changes."
+    return _WITHOUT_TF32 if device.type == 'cuda' else nullcontext()

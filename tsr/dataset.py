@@ -11,7 +11,6 @@ __all__ = ['SEGMENT', 'FLAT', 'MOTION_MARGIN', 'OPEN_SEGMENTS', 'VideoSource', '
 
 # %% ../nbs/24_dataset.ipynb #8d276e74
 import ast
-import copy
 import hashlib
 import inspect
 import json
@@ -42,7 +41,6 @@ import cv2
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
-from torch import nn
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 from tqdm.auto import tqdm
 
@@ -50,6 +48,7 @@ from . import __version__
 from .codecs import encode
 from .core import TSRError, atomic_write, cache_dir, prefetch, write_json
 from .data import find_videos, hr_size, is_photo, window_indices
+from .model import align_on_cpu
 from .motion import Motion, compose_flow, frame_luma, invert_flow, optical_flow, search_flow
 from .pixels import ToArray
 from .resample import CLIP_DEGRADATIONS, DEGRADATIONS, low_resolution_frames, parse_degradation, to_float
@@ -1013,18 +1012,6 @@ def batch_by_video(
         if not batches[key]: yield [item for item, _ in pending] # all that there is of this size
 
 # %% ../nbs/24_dataset.ipynb #24c0de0c
-def _align_on_cpu(
-    align # `SRModel.align`, or a function (T, C, h, w) -> (C', h, w)
-): # the same, of a copy of the model on the CPU
-    "Detach an alignment from the model in training, whose weights may be on a GPU and whose `forward` may have been wrapped."
-    model = getattr(align, '__self__', None)
-    if not isinstance(model, nn.Module): return align
-    clone = model.__class__.__new__(model.__class__)
-    tensors = (*model.parameters(), *model.buffers())
-    memo = {id(x): nn.Parameter(y, False) if isinstance(x, nn.Parameter) else y for x in tensors for y in [x.detach().cpu().clone()]}
-    clone.__dict__.update(copy.deepcopy({k: v for k, v in vars(model).items() if k not in ('forward', '_original_forward')}, memo))
-    return getattr(clone, align.__name__)
-
 def _can_import(
     align, # function or method
     method # 'fork', 'spawn' or 'forkserver'
@@ -1085,7 +1072,7 @@ def try_batch(
 ): # x and hr; seconds to decode a frame, and to prepare a batch
     "One batch of one segment, to see how long it takes. Almost nothing is decoded for it."
     data.flow_search, s = flow_search, segment_order(data)[0]
-    reader = _AlignedBatches(data, _align_on_cpu(align)) if align else data
+    reader = _AlignedBatches(data, align_on_cpu(align, detach=True)) if align else data
     n, stop = (int(k) * data.patches_per_window for k in (np.diff(data.index.segments[s, 1:])[0], data.index.ends[s]))
     times, items = [time.monotonic()], [stop - 1 - k % n for k in range(size)]
     data.open(s)
@@ -1152,7 +1139,8 @@ def load_batches(
     if workers and (lost := [name for _, name, one in degradations if not _can_import(one, method)]):
         warnings.warn(f'workers={workers}: started by {method}, they cannot import the degradation {lost[0]}; one thread reads instead')
         workers = 0
-    in_worker = workers and align and _can_import(detached := _align_on_cpu(align), method)
+    in_worker = workers and align and _can_import(detached := align_on_cpu(align, detach=True), method)
+    align = align_on_cpu(align) # for the threads of this process
     if workers and flow_search and not (in_worker and _can_import(flow_search, method)):
         warnings.warn(f'workers={workers}: started by {method}, they cannot import the model; one thread reads instead')
         workers = 0

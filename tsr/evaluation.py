@@ -29,10 +29,10 @@ from tqdm.auto import tqdm
 
 from .core import TSRError, atomic_write, did_you_mean, prefetch, write_json
 from .data import find_videos, read_pairs, stream_windows
-from .inference import optimize_for_inference, pick_device
+from .inference import align_device, optimize_for_inference, pick_device
 from .losses import MAX_PSNR, METRICS, check_border, qm, quantize, score_frame, temporal_psnr
-from .model import INTERPOLATIONS, Interpolation, load_model
-from .motion import Motion, frame_luma, pair_flow
+from .model import INTERPOLATIONS, Interpolation, align_on_cpu, load_model
+from .motion import DeviceMotion, Motion, frame_luma, pair_flow, upload
 from .resample import center_crop, parse_degradation, resize, to_bytes
 from .video import probe, write_frames
 
@@ -102,26 +102,35 @@ class _WrongSize(TSRError):
 
 class _SharedMotion:
     "The motion of the frames that are being scored, searched for once for all models."
-    def __init__(self): self.luma, self.flow = {}, {}
+    def __init__(self,
+        device=None # where some of them align; None: all do on the CPU
+    ): self.device, self.luma, self.flow = device, {}, {}
 
     def of(self,
         numbers, frames, # of a window, in the video; at its ends a frame is repeated
-        search # as in `pair_flow`
-    ): # `Motion`, seconds that a pair of frames took
+        search, # as in `pair_flow`
+        on_device=False # whether it is wanted there
+    ): # `Motion` or `DeviceMotion`, seconds that a pair of frames took
         "The motion of a window."
         for k, frame in zip(numbers, frames):
-            if k not in self.luma: self.luma[k] = frame_luma(frame)
+            if k not in self.luma: self.luma[k] = self._both(frame_luma(frame))
         how, pairs, seconds = repr((getattr(search, 'func', search), getattr(search, 'keywords', {}))), [], []
+        kind, place = (DeviceMotion, 1) if on_device else (Motion, 0)
         for a, b in pairwise(numbers):
             if a == b: pairs.append(None); continue
             if (a, how) not in self.flow:
                 begun = time.perf_counter()
-                self.flow[a, how] = pair_flow(self.luma[a], self.luma[b], search), time.perf_counter() - begun
-            pairs.append(self.flow[a, how][0]); seconds.append(self.flow[a, how][1])
+                pair = pair_flow(self.luma[a][0], self.luma[b][0], search)
+                self.flow[a, how] = pair and [self._both(flow) for flow in pair], time.perf_counter() - begun
+            pair, took = self.flow[a, how]
+            pairs.append(pair and [flow[place] for flow in pair]); seconds.append(took)
         oldest = numbers[0] - 16 # a model with more neighbours may still need these
         self.luma = {k: v for k, v in self.luma.items() if k >= oldest}
         self.flow = {k: v for k, v in self.flow.items() if k[0] >= oldest}
-        return Motion([self.luma[k] for k in numbers], pairs), sum(seconds) / max(len(seconds), 1)
+        return kind([self.luma[k][place] for k in numbers], pairs), sum(seconds) / max(len(seconds), 1)
+
+    def _both(self, array): # on the CPU, and on the device
+        return array, None if self.device is None else upload(array, self.device)
 
 def _synchronize(device):
     "Wait until `device` has finished, so that a clock measures all of its work."
@@ -149,7 +158,9 @@ def score_video(
 def _score_frames(models, sequences, path, every, crop, device, bar, on_frame, options): # as in `score_video`
     "`score_video` with the measures of each model's sequence open."
     import pandas as pd
-    rows, pairs, motion = [], prefetch(read_pairs(path, **options)), _SharedMotion()
+    there = {name for name, model in models.items() if align_device(model, device)}
+    rows, pairs, motion = [], prefetch(read_pairs(path, **options)), _SharedMotion(device if there else None)
+    align = {name: model.align if name in there else align_on_cpu(model.align) for name, model in models.items() if model.flow_search}
     back, forward = (max(getattr(m, side) for m in models.values()) for side in ('frames_back', 'frames_forward'))
     for i, window in enumerate(stream_windows(enumerate(pairs), back, forward)):
         if bar is not None: bar.update()
@@ -160,9 +171,9 @@ def _score_frames(models, sequences, path, every, crop, device, bar, on_frame, o
         check_border(path, hr.shape[-1], hr.shape[-2], crop)
         for name, model in models.items():
             mine, searched = slice(back - model.frames_back, back + 1 + model.frames_forward), 0.
-            if model.flow_search: known, searched = motion.of(numbers[mine], frames[mine], model.flow_search)
+            if model.flow_search: known, searched = motion.of(numbers[mine], frames[mine], model.flow_search, name in there)
             begun = time.perf_counter()
-            sr = model(model.align(frames[mine], known)[None].to(device) if model.flow_search else lr[:, mine])
+            sr = model(align[name](lr[0, mine] if name in there else frames[mine], known)[None].to(device) if model.flow_search else lr[:, mine])
             _synchronize(device)
             milliseconds = 1000 * (time.perf_counter() - begun + searched)
             if sr.shape != hr.shape:
@@ -295,7 +306,7 @@ def _models_to_score(models, baselines, scale, device, precision):
     def at_scale(m): return Interpolation(m, scale) if str(m) in INTERPOLATIONS else load_model(m)
     made |= {label: at_scale(m) for label, m in label_models(models).items()}
     placed = {label: m.to(device, memory_format=torch.channels_last).eval() for label, m in made.items()}
-    def fitting(label): return 'auto' if label in baselines else precision # baselines support float32 alone
+    def fitting(label): return 'float32' if label in baselines else precision # baselines support it alone
     return {label: optimize_for_inference(m, fitting(label)) for label, m in placed.items()}
 
 def _score_videos(models, paths, progress, save=None, **options): # dict: name -> table of `score_video`; list of errors
@@ -347,7 +358,7 @@ def evaluate(
     tables, errors = _score_videos(made, paths, progress, save, every=every, crop=crop, device=device, extra=extra, **sizes)
     df = pd.concat([_video_means(table).assign(video=name) for name, table in tables.items()], ignore_index=True)
     df.attrs = dict(every=every, crop=crop, scale=float(ratio), downscale=downscale, device=str(device),
-                    precision=min(m.precision for m in made.values()), threads=torch.get_num_threads(),
+                    precision=min((m.precision for m in made.values()), key=('bfloat16', 'tf32', 'float32').index), threads=torch.get_num_threads(),
                     baselines=names, left_out=[b for b in baselines if b not in names],
                     videos_left_out=[str(e) for e in errors], strongest=_strongest(df, names),
                     max_psnr=MAX_PSNR, capped=int(sum((table.psnr >= MAX_PSNR).sum() for table in tables.values())))

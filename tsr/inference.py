@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['PRECISIONS', 'MALLOPT', 'DEINTERLACE', 'HDR', 'ToomCookConv', 'FusedTSRCNN', 'has_native_bfloat16',
            'supports_bfloat16', 'FusedTSRNet', 'optimize_for_inference', 'pick_device', 'tee_into', 'side_by_side',
-           'tiles', 'thread_pool', 'tune_malloc', 'as_frame', 'shrunk_size', 'shrunk', 'ModelRunner', 'Upscaler',
-           'VideoPlan']
+           'tiles', 'thread_pool', 'tune_malloc', 'as_frame', 'shrunk_size', 'shrunk', 'align_device', 'ModelRunner',
+           'Upscaler', 'VideoPlan']
 
 # %% ../nbs/25_inference.ipynb #71683146
 import copy
@@ -23,9 +23,9 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from inspect import signature
 from itertools import chain, islice, pairwise, product
 from pathlib import Path
@@ -41,10 +41,10 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from .codecs import LARGE_FRAME
-from .core import TSRError, first_line, ordered_map, prefetch
+from .core import TSRError, first_line, ordered_map, prefetch, without_tf32
 from .data import stream_windows
-from .model import TSRCNN, Interpolation, SRModel, load_model
-from .motion import Motion, frame_luma, pair_flow
+from .model import TSRCNN, Interpolation, SRModel, align_on_cpu, load_model
+from .motion import DeviceMotion, Motion, frame_luma, pair_flow, upload
 from .network import AlignedNet, TSRNet, pixel_shuffle
 from .pictures import is_sequence
 from .pixels import Pixels
@@ -69,7 +69,8 @@ class _Optimized(SRModel):
     stacks_frames = property(lambda self: self._net[0].stacks_frames)
     flow_search = property(lambda self: self._net[0].flow_search)
     center_only = property(lambda self: self._net[0].center_only)
-    def align(self, *args): return self._net[0].align(*args)
+    aligns_on_device = property(lambda self: self._net[0].aligns_on_device)
+    align = property(lambda self: self._net[0].align)
 
 # %% ../nbs/25_inference.ipynb #d1abef7a
 _POINTS = torch.tensor([0, 1, -1, 2], dtype=torch.float64) # at which polynomials are evaluated; the fifth is infinity
@@ -183,15 +184,17 @@ class FusedTSRNet(_Optimized):
         return torch.from_numpy(cv2.resize(pixels, None, None, self.scale, self.scale, cv2.INTER_CUBIC)).movedim(-1, 0)
 
 # %% ../nbs/25_inference.ipynb #aa4f65ff
-class _Autocast(_Optimized):
-    "A model whose `reconstruct` runs in mixed precision."
+class _InPrecision(_Optimized):
+    "A model whose `reconstruct` runs in mixed precision; or on a CUDA GPU in float32, with TF32 as PyTorch's settings have it, or without."
     def __init__(self, net, precision):
         super().__init__(net, precision)
         self.net = net
 
     @torch.no_grad()
     def reconstruct(self, x):
-        with torch.autocast(x.device.type, PRECISIONS[self.precision]): return self.net.reconstruct(x).float()
+        if self.precision == 'bfloat16': how = torch.autocast(x.device.type, torch.bfloat16)
+        else: how = without_tf32(x.device) if self.precision == 'float32' else nullcontext()
+        with how: return self.net.reconstruct(x).float()
 
 def _check_precision(model, precision, device):
     "TSRError where `precision` cannot be had; it is never ignored."
@@ -206,8 +209,8 @@ def _check_precision(model, precision, device):
 
 def optimize_for_inference(
     model, # `SRModel`, on its device
-    precision='auto' # 'float32', 'bfloat16', or 'auto': bfloat16 on a CPU that multiplies it natively, else float32
-): # `SRModel` for inference only; `model` itself where nothing can be gained. `.precision` says in which it runs
+    precision='auto' # 'float32', 'bfloat16', or 'auto': bfloat16 on a CPU that multiplies it natively, else float32, on a CUDA GPU with TF32
+): # `SRModel` for inference only; `model` itself where nothing can be gained. `.precision` says in which it runs, 'tf32' where that is allowed
     "A model as fast as its device allows. TSRError if the model or the device does not support `precision`."
     device = next(chain(model.parameters(), model.buffers()), torch.empty(0)).device.type
     _check_precision(model, precision, device)
@@ -217,7 +220,9 @@ def optimize_for_inference(
             if precision == 'auto': precision = 'bfloat16' if has_native_bfloat16() else 'float32'
             return FusedTSRNet(model, precision).eval()
         if isinstance(model, TSRCNN) and model.padding == 'same' and isinstance(model.scale, int): return FusedTSRCNN(model).eval()
-    return model if precision in ('auto', 'float32') else _Autocast(model, precision).eval()
+    if precision == 'auto': precision = 'tf32' if device == 'cuda' else 'float32'
+    if isinstance(model, Interpolation) or precision == 'float32' and device != 'cuda': return model # no convolution, or no TF32
+    return _InPrecision(model, precision).eval()
 
 # %% ../nbs/25_inference.ipynb #2d31e75f
 def pick_device(
@@ -367,8 +372,8 @@ def _floats(image): return image if torch.is_tensor(image) else to_float(image) 
 class _Moving:
     "A frame of a stream, with what is known about its motion."
     image: torch.Tensor | np.ndarray # float (C, h, w); or codes (h, w, C), which take a quarter of the memory
-    luma: np.ndarray # float32 (h, w)
-    pair: Future | None # of what `pair_flow` finds between the frame before and this one; None at the first
+    luma: np.ndarray | torch.Tensor # float32 (h, w); a tensor if it is on a device
+    pair: Future | None # of what `pair_flow` finds between the frame before and this one, where `luma` is; None at the first
 
 def _now(function, *args): # `Future`
     "Call a function at once, in place of `Executor.submit`."
@@ -376,13 +381,19 @@ def _now(function, *args): # `Future`
     done.set_result(function(*args))
     return done
 
-def _moving(frames, search, submit): # iterator of `_Moving`
-    "Each frame of a stream with its motion, searched for once."
+def _moving(frames, search, submit, device=None): # iterator of `_Moving`
+    "Each frame of a stream with its motion, searched for once on the CPU, and brought to `device` where one is given."
     before = None
     for image in frames:
         luma = frame_luma(_floats(image))
-        yield _Moving(image, luma, None if before is None else submit(pair_flow, before, luma, search))
+        pair = None if before is None else submit(_pair_flow_on, device, before, luma, search)
+        yield _Moving(image, luma if device is None else upload(luma, device), pair)
         before = luma
+
+def _pair_flow_on(device, *args):
+    "`pair_flow`, on a device."
+    pair = pair_flow(*args)
+    return pair if device is None else pair and tuple(upload(flow, device) for flow in pair)
 
 def _forget(
     window, # list of `_Moving`, of which all windows before have been used
@@ -395,22 +406,43 @@ def _forget(
 def _motion(
     window, # list of frames or of `_Moving`; at the ends of a stream one is repeated
     search, # as in `pair_flow`
-    center=None # index of the only frame that is wanted; None: all are
+    center=None, # index of the only frame that is wanted; None: all are
+    device=None # where `align` works; None: on the CPU
 ): # list of the frames as float (C, h, w), None for what is not wanted; `Motion`
     "What `align` takes."
-    if not isinstance(window[0], _Moving): return window, Motion.of(window, search)
+    if not isinstance(window[0], _Moving):
+        motion = Motion.of(window, search)
+        return (window, motion) if device is None else ([frame.to(device) for frame in window], DeviceMotion.of(motion, device))
     pairs = [None if a is b else b.pair.result() for a, b in pairwise(window)]
-    frames = [_floats(frame.image) if center in (None, i) else None for i, frame in enumerate(window)]
-    return frames, Motion([frame.luma for frame in window], pairs)
+    frames = [_floats_on(device, frame.image) if center in (None, i) else None for i, frame in enumerate(window)]
+    return frames, (Motion if device is None else DeviceMotion)([frame.luma for frame in window], pairs)
+
+def _floats_on(device, image):
+    "`_floats`, on a device; bytes are sent as bytes."
+    if device is None: return _floats(image)
+    return to_float(upload(image, device)) if getattr(image, 'dtype', None) == np.uint8 else _floats(image).to(device)
 
 # %% ../nbs/25_inference.ipynb #74ed5114
+def _default_memory(device): # MB
+    "256; on a CUDA GPU a quarter of what is free there, where that is more: the rest is for other programs, and for what a model's estimate misses."
+    if device.type != 'cuda': return 256
+    most = 2**14 # the widest layer then holds up to 2**30 numbers, which 32-bit indices reach
+    return min(max(256, torch.cuda.mem_get_info(device)[0] / 4 / 2**20), most)
+
+def align_device(
+    model, # `SRModel`
+    device # `torch.device` on which it is
+): # `torch.device`; None: the CPU
+    "Where frames are aligned for a model: on a CUDA GPU, if the model can do it there."
+    return device if device.type == 'cuda' and model.aligns_on_device else None
+
 class ModelRunner:
     "Takes a stream of LR frames through a model once, in tiles and batches, as its device likes it."
     def __init__(self,
         model, # what `load_model` takes
         device='auto', # 'auto', 'cpu', 'cuda', 'cuda:1', 'mps'
         batch=None, # windows in one call of the network; None: 1 on a CPU, 8 elsewhere
-        memory=256, # MB for what the network holds of one window; larger frames are reconstructed in tiles
+        memory=None, # MB for what the network holds at a time; larger frames are reconstructed in tiles. None: 256, on a CUDA GPU a quarter of what is free
         precision='auto' # as in `optimize_for_inference`
     ):
         self.device = pick_device(device)
@@ -418,9 +450,11 @@ class ModelRunner:
         self.model = optimize_for_inference(net, precision)
         self.on_cpu = self.device.type == 'cpu'
         self.batch = batch or (1 if self.on_cpu else 8)
-        self.pixels = memory * 2**20 / (4 * net.memory_per_pixel) # four times the widest layer: input, output, sum, working memory
+        megabytes = _default_memory(self.device) if memory is None else memory
+        self.pixels = megabytes * 2**20 / (4 * net.memory_per_pixel) # four times the widest layer: input, output, sum, working memory
         self._options, self._lock = (device, batch, memory, precision), threading.Lock()
-        self.threads = min(torch.get_num_threads() if self.on_cpu else os.cpu_count() or 1, 4) # that work at the same time
+        self.threads = min(torch.get_num_threads() if self.on_cpu else os.cpu_count() or 1, 4) # that work at the same time; 16 beside a GPU were slower
+        self.aligns_on = align_device(self.model, self.device)
 
     def stream(self,
         frames, # iterable of float (C, h, w), or of arrays as `to_float` takes them
@@ -428,7 +462,7 @@ class ModelRunner:
         as_bytes=False # results are uint8 rather than float
     ): # iterator of (C, s*h, s*w), on the CPU
         "HR frames, as many as came in."
-        if not self.on_cpu: return self._stream_to_device(frames, as_bytes)
+        if not self.on_cpu: return self._stream_to_device(frames, width, height, as_bytes)
         parallel = self.threads > 1 and width * height <= self.pixels # one batch to a core; together they hold what one may
         reconstruct = partial(self.run, as_bytes=as_bytes, share=1 / self.threads if parallel else 1, in_order=not parallel)
         return self._stream_on_cpu(frames, reconstruct, parallel)
@@ -441,26 +475,34 @@ class ModelRunner:
             batches = _batched(self._windows(frames, pool.submit), self.batch)
             yield from chain.from_iterable(ordered_map(reconstruct, batches, pool, self.threads))
 
-    def _stream_to_device(self, frames, as_bytes):
-        "`align` works ahead in CPU threads, so that the device does not wait for it; frames that are only stacked are sent once."
+    def _stream_to_device(self, frames, width, height, as_bytes):
+        "CPU threads search for flow, and align, ahead of the device, so that it does not wait; frames that it stacks or aligns itself are sent once."
         if self.model.stacks_frames:
             windows = self._windows((_floats(frame).to(self.device) for frame in frames), _now)
             for batch in _batched(windows, self.batch): yield from self.run(batch, as_bytes)
             return
-        with thread_pool(self.threads) as pool:
-            aligned = ordered_map(self._align, self._windows(frames, pool.submit), pool, 2 * self.batch)
-            for batch in _batched(aligned, self.batch): yield from self.reconstruct(torch.stack(batch), as_bytes)
+        with thread_pool(self.threads) as pool, _memory_errors(width, height):
+            windows = self._windows(frames, pool.submit)
+            if self.aligns_on is None:
+                aligned = ordered_map(self._align, windows, pool, 2 * self.batch)
+                for batch in _batched(aligned, self.batch): yield from self.reconstruct(torch.stack(batch), as_bytes)
+                return
+            size = min(self.batch, max(1, int(self.pixels / (width * height)))) # of larger frames fewer at a time, in larger tiles; fewer wait there
+            for batch in _batched(_read_ahead(windows, 2 * size), size): yield from self.run(batch, as_bytes, in_order=True)
 
     def _windows(self, frames, submit): # iterator of lists of frames, or of `_Moving` where the model wants motion
         if not self.model.center_only: frames = map(_floats, frames) # once, and not in each window
-        if self.model.flow_search: frames = _moving(frames, self.model.flow_search, submit)
+        if self.model.flow_search: frames = _moving(frames, self.model.flow_search, submit, self.aligns_on)
         return stream_windows(frames, self.model.frames_back, self.model.frames_forward)
 
     @torch.inference_mode()
     def _align(self, window): # list of frames or of `_Moving` -> (C', h, w)
-        return self.model.align(*self._motion(window) if self.model.flow_search else [torch.stack(window)])
+        return self._align_window(*self._motion(window) if self.model.flow_search else [torch.stack(window)])
 
-    def _motion(self, window): return _motion(window, self.model.flow_search, self.model.frames_back if self.model.center_only else None)
+    @cached_property
+    def _align_window(self): return align_on_cpu(self.model.align)
+
+    def _motion(self, window): return _motion(window, self.model.flow_search, self.model.frames_back if self.model.center_only else None, self.aligns_on)
 
     @torch.inference_mode()
     def run(self,
@@ -474,8 +516,8 @@ class ModelRunner:
             for window in windows:
                 if in_order: _forget(window, center)
                 known.append(self._motion(window))
-            def take(*region):
-                return _stack([self.model.align(frames, motion, region) for frames, motion in known]).to(self.device)
+            align = self._align_window if self.aligns_on is None else self.model.align
+            def take(*region): return _stack([align(frames, motion, region) for frames, motion in known]).to(self.device)
             return self._in_tiles(take, len(windows), *known[0][0][center].shape[1:], as_bytes, share)
         stacked = torch.stack([frame for window in windows for frame in window]).unflatten(0, (len(windows), -1)) # (B, T, C, h, w)
         return self.reconstruct(self.model.align_batch(stacked), as_bytes, share)
@@ -520,7 +562,7 @@ class ModelRunner:
             tile = take(halo_rows, halo_columns)
             sr = self.model.reconstruct(tile)
             if sr.shape[-1] != int(s * tile.shape[-1]):
-                raise TSRError(f'{type(self.model).__name__}: its frames are smaller than {s} times what goes in; build it with padding="same"')
+                raise TSRError(f'{type(_original(self.model)).__name__}: its frames are smaller than {s} times what goes in; build it with padding="same"')
             if len(cut) == 1: return _finish(sr, as_bytes)
             inner = [slice(s * (core.start - whole.start), s * (core.stop - whole.start)) for core, whole in ((rows, halo_rows), (columns, halo_columns))]
             sr = _finish(sr[..., inner[0], inner[1]], as_bytes)
@@ -543,6 +585,22 @@ def _is_out_of_memory(error):
     "Whether PyTorch, NumPy or OpenCV could not get the memory."
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)): return True
     return isinstance(error, (RuntimeError, cv2.error)) and re.search(_MEMORY_ERRORS, str(error), re.I) is not None
+
+@contextmanager
+def _memory_errors(width, height):
+    "TSRError where frames and what waits for the device do not fit the memory."
+    try: yield
+    except Exception as e:
+        if not _is_out_of_memory(e): raise
+        raise TSRError(f'{width}x{height} frames: out of memory ({first_line(e)}); close other programs, or choose another device or batch=1') from None
+
+def _read_ahead(items, by): # iterator of the same items
+    "Each item when so many more have been read, and what they started works meanwhile."
+    waiting = deque()
+    for item in items:
+        waiting.append(item)
+        if len(waiting) > by: yield waiting.popleft()
+    yield from waiting
 
 def _batched(items, size): # iterator of lists
     items = iter(items)
@@ -572,7 +630,7 @@ class Upscaler:
         model=None, # what `load_model` takes; None: the default that comes with the package
         device='auto', # 'auto', 'cpu', 'cuda', 'cuda:1', 'mps'
         batch=None, # windows in one call of the network; None: 1 on a CPU, 8 elsewhere
-        memory=256, # MB for what the network holds of one window; larger frames are reconstructed in tiles
+        memory=None, # MB for what the network holds at a time; larger frames are reconstructed in tiles. None: 256, on a CUDA GPU a quarter of what is free
         precision='auto' # as in `optimize_for_inference`
     ):
         self.runner = ModelRunner('default' if model is None else model, device, batch, memory, precision)

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .core import Registry, TSRError
+from .core import Registry, TSRError, without_tf32
 
 # %% ../nbs/03_losses.ipynb #e234368d
 def luma(
@@ -101,7 +101,7 @@ def ssim(
     k, strip = len(row), 64
     if min(H, W) < k: raise TSRError(f'a {W}x{H} image is smaller than the {k}x{k} window of SSIM')
     strips = (slice(i, i + strip + k - 1) for i in range(0, H - k + 1, strip))
-    with torch.autocast(x.device.type, enabled=False):
+    with torch.autocast(x.device.type, enabled=False), without_tf32(x.device):
         sums = [_ssim_map(x[..., r, :], y[..., r, :], row, factor).mean((1, 3)).sum(1) for r in strips]
     return sum(sums) / (H - k + 1)
 
@@ -152,7 +152,8 @@ def score_frame(
 ): # dict: metric -> float
     "Scores of one frame as an 8-bit file would hold it."
     inner = _comparable(quantize(sr), hr, crop)
-    return {name: float(torch.as_tensor(METRICS[name](*inner)).float().mean()) for name in metrics or METRICS}
+    with without_tf32(hr.device): # also for a metric of the user's own
+        return {name: float(torch.as_tensor(METRICS[name](*inner)).float().mean()) for name in metrics or METRICS}
 
 # %% ../nbs/03_losses.ipynb #162f1cf0
 class MSE(nn.Module):

@@ -4,14 +4,17 @@
 
 # %% auto #0
 __all__ = ['LUMA_WEIGHTS', 'MIN_FLOW_SIZE', 'SEARCH_BLUR', 'SCENE_CHANGE_THRESHOLD', 'optical_flow', 'warp', 'invert_flow',
-           'compose_flow', 'frame_luma', 'search_flow', 'flow_error', 'pair_flow', 'Motion', 'align_neighbours']
+           'compose_flow', 'frame_luma', 'search_flow', 'flow_error', 'pair_flow', 'Motion', 'align_neighbours',
+           'upload', 'DeviceMotion', 'align_on_device']
 
 # %% ../nbs/06_motion.ipynb #c84fef36
+from functools import cache
 from itertools import pairwise, product
 
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 # %% ../nbs/06_motion.ipynb #7739c2b8
 LUMA_WEIGHTS = torch.tensor([.299, .587, .114])[:, None, None] # of red, green and blue (ITU-R BT.601)
@@ -137,7 +140,7 @@ class Motion:
         rows, cols # slices: the part of it that is asked for
     ): # list of T-1 (luma (H, W), flow (h, w, 2)), from the first frame to the last
         "Each other frame and the flow to it, or to the last one of the scene on the way there."
-        found, still = {}, np.zeros((rows.stop - rows.start, cols.stop - cols.start, 2), np.float32)
+        found, still = {}, self._still(rows.stop - rows.start, cols.stop - cols.start)
         for step in (-1, 1):
             t, flow, beyond = center, None, False
             for k in range(center + step, len(self.luma) if step > 0 else -1, step):
@@ -145,10 +148,14 @@ class Motion:
                 beyond = pair is None
                 if not beyond:
                     then = pair[0 if step > 0 else 1]
-                    flow = then[rows, cols] if flow is None else compose_flow(flow, then, rows, cols)
+                    flow = then[rows, cols] if flow is None else self._compose(flow, then, rows, cols)
                     t = k
                 found[k] = self.luma[t], still if flow is None else flow
         return [found[k] for k in sorted(found)]
+
+    def _still(self, h, w): return np.zeros((h, w, 2), np.float32)
+
+    _compose = staticmethod(compose_flow)
 
 # %% ../nbs/06_motion.ipynb #ae55becf
 def align_neighbours(
@@ -174,4 +181,66 @@ def align_neighbours(
         for plane, start, shift in zip(out[planes + 2 * k:], _grid(rows, cols), np.moveaxis(neighbours[i][1], -1, 0)):
             at = start + shift
             np.subtract(at, np.rint(at), out=plane)
+    return out
+
+# %% ../nbs/06_motion.ipynb #0de71ce1
+def upload(
+    array, # numpy
+    device # name, or `torch.device`
+): # tensor there
+    "An array as a tensor on a device."
+    return torch.from_numpy(np.require(array, requirements='CW')).to(device) # torch warns of arrays that are read-only
+
+@cache
+def _rounds(mode, channels): # bool
+    "Whether OpenCV rounds positions to 1/32 pixel: version 5 for an image of two channels, earlier ones always."
+    ramp = np.arange(9, dtype=np.float32)[None, :, None].repeat(channels, 2)
+    kernel = dict(bilinear=cv2.INTER_LINEAR, bicubic=cv2.INTER_CUBIC)[mode]
+    return bool((cv2.remap(ramp, np.float32([[4.01]]), np.float32([[0]]), kernel, borderMode=cv2.BORDER_REPLICATE) == 4).all())
+
+def _sample(image, x, y, mode): # (C, H, W), at positions (n, h, w) between its pixels -> (n, C, h, w)
+    (h, w), n = image.shape[1:], len(x)
+    if _rounds(mode, len(image)): x, y = ((at * 32).round() / 32 for at in (x, y)) # as the network was trained
+    at = torch.stack([x * (2 / max(w - 1, 1)) - 1, y * (2 / max(h - 1, 1)) - 1], -1)
+    return F.grid_sample(image.expand(n, -1, -1, -1), at, mode, 'border', align_corners=True)
+
+def _grid_on(device, rows, cols): # `_grid` as tensors there
+    x, y = (torch.arange(part.start, part.stop, dtype=torch.float32, device=device) for part in (cols, rows))
+    return x, y[:, None]
+
+class DeviceMotion(Motion):
+    "A `Motion` of tensors that are all on one device."
+    @classmethod
+    def of(cls, motion, device): # `Motion` -> `DeviceMotion`
+        "A copy on a device."
+        pairs = [pair and [upload(flow, device) for flow in pair] for pair in motion.pairs]
+        return cls([upload(luma, device) for luma in motion.luma], pairs)
+
+    def _still(self, h, w): return torch.zeros(h, w, 2, device=self.luma[0].device)
+
+    @staticmethod
+    def _compose(first, then, rows, cols): # as `compose_flow`
+        x, y = _grid_on(first.device, rows, cols)
+        further = _sample(then.movedim(-1, 0), (x + first[..., 0])[None], (y + first[..., 1])[None], 'bilinear')
+        return first + further[0].movedim(0, -1)
+
+def align_on_device(
+    motion, # `DeviceMotion` of the window
+    center, scale, phases=0, region=None, gain=1., # as in `align_neighbours`
+    out=None # float32 (C', h, w) on that device, to be filled
+): # float32 (C', h, w) on that device
+    "`align_neighbours` in PyTorch."
+    rows, cols = region or [slice(0, n) for n in motion.luma[center].shape]
+    neighbours, own = motion.neighbours(center, rows, cols), motion.luma[center][rows, cols]
+    near = [i for i in range(len(neighbours)) if center - phases <= i < center + phases]
+    planes, (x, y) = len(neighbours) * scale**2, _grid_on(own.device, rows, cols)
+    if out is None: out = own.new_empty(planes + 2 * len(near), *own.shape)
+    offsets = ((torch.arange(scale, dtype=torch.float32, device=own.device) + .5) / scale - .5)[:, None, None]
+    across, down = offsets.repeat(scale, 1, 1), offsets.repeat_interleave(scale, 0) # (s*s, 1, 1), row by row
+    for i, (luma, flow) in enumerate(neighbours):
+        u, v = x + flow[..., 0], y + flow[..., 1]
+        found = _sample(luma[None], u + across, v + down, 'bicubic')[:, 0] # (s*s, h, w)
+        torch.mul(found.sub_(own), gain, out=out[i * scale**2:(i + 1) * scale**2])
+        if i in near:
+            for plane, at in zip(out[planes + 2 * near.index(i):], (u, v)): torch.sub(at, at.round(), out=plane)
     return out

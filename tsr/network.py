@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .core import without_tf32
 from .model import SRModel, whole_scale
-from .motion import Motion, align_neighbours, optical_flow
+from .motion import DeviceMotion, Motion, align_neighbours, align_on_device, optical_flow
 
 # %% ../nbs/07_network.ipynb #1c3520df
 class ResidualBlock(nn.Module):
@@ -61,7 +62,8 @@ class UpsampleHead(nn.Conv2d):
 
     def bicubic(self, frame):
         "The interpolation alone, in float32 even where the network runs in less."
-        with torch.autocast(frame.device.type, enabled=False): return F.conv2d(F.pad(frame.float(), (2,) * 4, mode='replicate'), self.taps)
+        with torch.autocast(frame.device.type, enabled=False), without_tf32(frame.device):
+            return F.conv2d(F.pad(frame.float(), (2,) * 4, mode='replicate'), self.taps)
 
 def pixel_shuffle(
     x, # (B, s*s*C, h, w), colour innermost
@@ -139,6 +141,8 @@ class AlignedNet(TSRNet):
     @property
     def center_only(self): return type(self).align is AlignedNet.align # one of a subclass may read more
 
+    aligns_on_device = center_only
+
     @property
     def flow_search(self): return partial(optical_flow, refinement=self.refinement)
 
@@ -147,8 +151,9 @@ class AlignedNet(TSRNet):
         frame = window[self.frames_back]
         rows, cols = region or [slice(0, n) for n in frame.shape[1:]]
         frame = frame[:, rows, cols]
-        x = torch.empty(self.align_channels, *frame.shape[1:])
+        there = isinstance(motion, DeviceMotion)
+        x = torch.empty(self.align_channels, *frame.shape[1:], device=frame.device if there else 'cpu')
         x[:3] = frame
-        rest = x[3:].numpy() # the differences are small, hence a gain of 4
-        align_neighbours(motion, self.frames_back, self.scale, self.phases, (rows, cols), 4, rest)
+        align, rest = (align_on_device, x[3:]) if there else (align_neighbours, x[3:].numpy())
+        align(motion, self.frames_back, self.scale, self.phases, (rows, cols), 4, rest) # the differences are small, hence a gain of 4
         return x

@@ -20,6 +20,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from .core import TSRError, prefetch
+from .model import align_on_cpu
 from .resample import to_float
 
 # %% ../nbs/24b_own_data.ipynb #24a00007
@@ -98,7 +99,7 @@ def load_examples(
     if workers and not _can_be_sent(data.data):
         warnings.warn(f'workers={workers}: they cannot import {data.path}; one thread reads instead')
         workers = 0
-    loader = DataLoader(data, batch_sampler=mine, num_workers=workers)
+    loader, align = DataLoader(data, batch_sampler=mine, num_workers=workers), align_on_cpu(align)
     def aligned():
         with torch.no_grad():
             for windows, target in loader: yield (torch.stack([align(w) for w in windows]) if align else windows), target

@@ -1,7 +1,8 @@
 """How fast the package is on a GPU, and whether it makes the same frames there: `python resources/experiments/gpu/speed.py [--only upscale parts agree training]`
 
 upscale: file to file, as `tsr upscale` does it, on the GPU and on the CPU. parts: where the time of a frame goes. agree: the frames of the GPU beside
-those of the CPU, and the scores that both compute. training: steps a second of `MultiTrainer`, with and without processes that read the batches. The
+those of the CPU, and the scores that both compute. In these three `align` says where neighbours are sampled: on the GPU (device), as the package does it,
+or on the cores, to compare. training: steps a second of `MultiTrainer`, with and without processes that read the batches. The
 clips are rendered from the package's own samples. Whatever is compared takes turns, and a time is the median. The .json file is written after each
 part; a part that fails leaves one line in its `errors`. Training takes what is left of `--limit`, at least eight seconds for each of its runs. Without a
 GPU: `--device cpu --small`.
@@ -38,7 +39,7 @@ from tsr.data import read_pairs
 from tsr.inference import Upscaler, optimize_for_inference, pick_device, supports_bfloat16, thread_pool, tiles
 from tsr.losses import psnr, score_frame
 from tsr.model import load_model
-from tsr.motion import Motion, frame_luma, pair_flow
+from tsr.motion import DeviceMotion, Motion, frame_luma, pair_flow, upload
 from tsr.resample import to_bytes, to_float
 from tsr.runs import StopTraining, error_line
 from tsr.samples import SCENES, make_sample
@@ -48,7 +49,7 @@ from tsr.video import read_frames, write_frames
 RESULTS = Path(__file__).parents[2]/'results'
 MODELS = 'light', 'default', 'heavy'
 FPS = 24 # of the clips
-LARGE_MEMORY = 8192 # MB for tiles, beside the package's own limit
+MEMORY, THREADS = 256, 4 # MB for tiles, and threads: the package's limits on a CPU, beside those of a GPU
 
 class Load:
     "How busy the GPU and the cores are meanwhile: the GPU as NVML or nvidia-smi says, in percent of the time, the cores as the system counts them."
@@ -136,16 +137,25 @@ def to_file(
         done = upscaler.video(clip, out/'large.mp4', duration=frames / FPS, resume=True, progress=False)
     return dict(frames=done['frames'], fps=done['fps'], gpu_percent=load.gpu, busy_cores=load.cores)
 
+def on_cores(upscaler): # `Upscaler`
+    "A copy that samples neighbours on the cores wherever the network runs."
+    other = copy.deepcopy(upscaler)
+    other.runner.aligns_on = None
+    return other
+
+def align_place(upscaler): return 'cores' if upscaler.runner.aligns_on is None else 'device'
+
 def upscale(args, clips, _, out): # rows
     "File to file."
-    jobs = dict.fromkeys([*((model, args.device) for model in MODELS), ('default', 'cpu')])
-    upscalers = {job: Upscaler(*job) for job in jobs}
+    made = [*(Upscaler(model, args.device) for model in MODELS), on_cores(Upscaler('default', args.device)), Upscaler('default', 'cpu')]
+    names = [*MODELS, 'default', 'default']
+    upscalers = {(name, one.device.type, align_place(one)): one for name, one in zip(names, made)}
     for (height, clip), most in zip(clips.items(), (args.frames, args.frames // 4)):
         length = {job: frames_for(upscaler, clip, out, most, args.seconds) for job, upscaler in upscalers.items()}
         runs = {job: lambda job=job, upscaler=upscaler: to_file(upscaler, clip, out, length[job]) for job, upscaler in upscalers.items()}
-        for (model, device), found in in_turns(runs, args.repeats).items():
+        for (model, device, align), found in in_turns(runs, args.repeats).items():
             numbers = {k: float(np.median([run[k] for run in found])) for k in ('fps', 'gpu_percent', 'busy_cores') if found[0][k] is not None}
-            yield dict(height=height, model=model, device=device, frames=found[0]['frames'], precision=upscalers[model, device].model.precision,
+            yield dict(height=height, model=model, device=device, align=align, frames=found[0]['frames'], precision=upscalers[model, device, align].model.precision,
                        all_fps=[run['fps'] for run in found], **numbers)
 
 def frames_for(upscaler, clip, out, most, seconds): # int
@@ -175,9 +185,13 @@ def parts(args, clips, _, out): # rows
     for part, function, items in (('flow search', search, neighbours), ('align', align, windows)):
         def drop(item): function(item) # keeps no result
         with opencv_threads(1): yield row(part, milliseconds(lambda: [drop(item) for item in items], repeats=3) / len(items), threads=1, opencv_threads=1)
-        for threads in dict.fromkeys((runner.threads, cores)):
+        for threads in dict.fromkeys((THREADS, cores)):
             with thread_pool(threads) as pool:
                 yield row(part, milliseconds(lambda: list(pool.map(drop, items)), repeats=3) / len(items), threads=threads, opencv_threads=cv2.getNumThreads())
+    sent = [luma[1], *next(pair for pair in pairs if pair)]
+    yield row('send luma and flow', milliseconds(lambda: [upload(x, device) for x in sent], device), megabytes=sum(x.nbytes for x in sent) / 1e6)
+    moved = [([frame.to(device) for frame in window], DeviceMotion.of(motion, device)) for window, motion in windows[:b]]
+    yield row('align on the device', milliseconds(lambda: [align(window).shape for window in moved], device) / len(moved), threads=1)
     batch = [align(window) for window in windows[:b]]
     x = torch.stack(batch)
     yield row('stack a batch', milliseconds(lambda: torch.stack(batch)) / b, batch=b)
@@ -187,21 +201,21 @@ def parts(args, clips, _, out): # rows
         yield row('copy to the device from pinned memory', milliseconds(lambda: pinned.to(device, non_blocking=True), device) / b, batch=b)
     there = x.to(device)
     for how, function in networks(model, there): yield row(f'network, {how}', milliseconds(function, device) / b, batch=b)
-    variants = {'': upscaler, ', all frames whole': Upscaler('default', args.device, memory=LARGE_MEMORY)}
+    variants = {'': upscaler, f', tiles of {MEMORY} MB': Upscaler('default', args.device, memory=MEMORY)}
     for how, one in variants.items():
         cut = tiles(*x.shape[-2:], model.halo, one.runner.pixels / b)
         ms = milliseconds(lambda: one.runner.reconstruct(x, as_bytes=True), device) / b
         yield row(f'copy, network, bytes, copy back{how}', ms, batch=b, tiles=len(cut))
-    for how in [*variants]: # each also with all cores
-        variants[f'{how}, {cores} threads'] = more = copy.deepcopy(variants[how])
-        more.runner.threads = cores
+    variants[', aligned on the cores'] = on_cores(upscaler)
+    variants[f', {cores} threads'] = many = copy.deepcopy(upscaler)
+    many.runner.threads = cores
     for how, one in variants.items():
-        yield row(f'frames in memory{how}', milliseconds(lambda: [None for _ in one.frames(images)], repeats=3) / n, batch=b)
+        yield row(f'frames in memory{how}', milliseconds(lambda: [None for _ in one.frames(images)], repeats=3) / n, batch=b, align=align_place(one))
     made = [*upscaler.frames(images)]
     yield row('encode', milliseconds(lambda: write_frames(out/'encoded.mp4', made, fps=FPS), repeats=3) / n)
-    for how, one in [[*variants.items()][k] for k in (0, -1)]:
+    for how, one in variants.items():
         done = to_file(one, clip, out, frames_for(one, clip, out, args.frames, args.seconds))
-        yield row(f'file to file{how}', 1000 / done['fps'], **done)
+        yield row(f'file to file{how}', 1000 / done['fps'], align=align_place(one), **done)
 
 @contextmanager
 def opencv_threads(number):
@@ -219,10 +233,10 @@ def networks(
     yield model.precision, inference(model, x)
     if model.precision != 'bfloat16' and runs_bfloat16(x.device): yield 'bfloat16', inference(optimize_for_inference(model, 'bfloat16'), x)
     if x.device.type != 'cuda': return
-    yield 'channels first', inference(load_model('default').to(x.device), x)
-    with cudnn(benchmark=True): yield 'float32, convolutions tried out', inference(model, x)
+    yield 'float32', inference(optimize_for_inference(model, 'float32'), x)
+    yield f'{model.precision}, channels first', inference(load_model('default').to(x.device), x)
+    with cudnn(benchmark=True): yield f'{model.precision}, convolutions tried out', inference(model, x)
     with cudnn(benchmark=True): yield 'bfloat16, convolutions tried out', inference(optimize_for_inference(model, 'bfloat16'), x)
-    with cudnn(allow_tf32=False): yield 'float32 without TF32', inference(model, x)
 
 def inference(model, x): return torch.inference_mode()(lambda: model.reconstruct(x))
 
@@ -241,20 +255,19 @@ def agree(args, clips, large, _): # rows
     "Frames and scores of the device beside those of the CPU in float32."
     pairs = [*islice(read_pairs(large[0]), 8)]
     lr, hr = ([pair[k] for pair in pairs] for k in (0, 1))
-    def enlarge(model, device, precision):
-        return [*Upscaler(model, device, precision=precision).runner.stream(lr, lr[0].shape[2], lr[0].shape[1])]
+    def enlarge(upscaler): return [*upscaler.runner.stream(lr, lr[0].shape[2], lr[0].shape[1])]
     def scores(sr, device='cpu'):
         each = [score_frame(a[None].to(device), b[None].to(device)) for a, b in zip(sr, hr)]
         return {metric: float(np.mean([one[metric] for one in each])) for metric in each[0]}
-    hows = {'float32': ('float32', {}), 'float32 without TF32': ('float32', dict(allow_tf32=False))}
-    if runs_bfloat16(args.device): hows['bfloat16'] = 'bfloat16', {}
+    precisions = ['auto', 'float32', *['bfloat16'] * runs_bfloat16(args.device)]
     for model in MODELS:
-        reference = enlarge(model, 'cpu', 'float32')
+        reference = enlarge(Upscaler(model, 'cpu', precision='float32'))
         known = scores(reference)
-        for how, (precision, flags) in hows.items():
-            with cudnn(**flags): made = enlarge(model, args.device, precision)
+        upscalers = [Upscaler(model, args.device, precision=precision) for precision in precisions]
+        for upscaler in (*upscalers, on_cores(upscalers[1])):
+            made = enlarge(upscaler)
             own = scores(made)
-            yield dict(model=model, precision=how, frames=len(made), largest=max(float((a - b).abs().max()) for a, b in zip(made, reference)),
+            yield dict(model=model, precision=upscaler.model.precision, align=align_place(upscaler), frames=len(made), largest=max(float((a - b).abs().max()) for a, b in zip(made, reference)),
                        psnr_to_cpu=float(torch.stack([psnr(a[None], b[None]) for a, b in zip(made, reference)]).mean()),
                        lost_db=known['psnr'] - own['psnr'], **own)
         there = scores(reference, args.device) # the same frames, scored on the device
@@ -320,11 +333,12 @@ def facts(args): # dict
     "What everything was measured on."
     cuda = torch.device(args.device).type == 'cuda'
     card = torch.cuda.get_device_properties(args.device) if cuda else None
-    return dict(command=' '.join(['python resources/experiments/gpu/speed.py', *sys.argv[1:]]), commit=args.commit or git_commit(),
+    given = [word for before, word in pairwise(['', *sys.argv[1:]]) if not {before, word} & {'--out', '--commit'}]
+    return dict(command=' '.join(['python resources/experiments/gpu/speed.py', *given]), commit=args.commit or git_commit(),
                 gpu=card.name if card else None, gpu_gb=round(card.total_memory / 2**30, 1) if card else None,
                 cuda=torch.version.cuda, cudnn=torch.backends.cudnn.version() if cuda else None, tf32=torch.backends.cudnn.allow_tf32 if cuda else None,
                 processor=processor(), cores=os.cpu_count(), shared_memory_gb=round(shutil.disk_usage('/dev/shm').total / 2**30, 1) if Path('/dev/shm').exists() else None, threads=torch.get_num_threads(), opencv_threads=cv2.getNumThreads(),
-                machine=platform.platform(), python=platform.python_version(), torch=torch.__version__, opencv=cv2.__version__, av=av.__version__)
+                machine=f'{platform.system()} {platform.machine()}', python=platform.python_version(), torch=torch.__version__, opencv=cv2.__version__, av=av.__version__)
 
 def plain(value): # what JSON can hold, to five digits
     if isinstance(value, dict): return {k: plain(v) for k, v in value.items()}
