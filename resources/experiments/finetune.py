@@ -20,7 +20,7 @@ RECIPES = {
     'default': ('continued/default', {}, REAL),
     'default@area': ('continued/default@area', {}, 'area'),
     'default@bicubic': ('continued/default@bicubic', {}, 'bicubic'),
-    'heavy': ('heavy@clean', {}, REAL),
+    'heavy': ('continued/heavy', {}, REAL),
     'heavy@area': ('heavy@area', {}, 'area'),
     'heavy@bicubic': ('continued/heavy@bicubic', {}, 'bicubic'),
     'light': ('continued/light', {}, REAL),
