@@ -1,11 +1,14 @@
 """Train the released networks to their end: `python resources/experiments/finetune.py NAME FOLDER... --run RUN [--steps 10000]`
 
 NAME is one of `RECIPES`, FOLDER holds the clips and photographs, RUN is the folder of the training, which is resumed if it exists. A training begins
-with weights that a GPU left in resources/results/gpu/weights. The clips in `VALIDATION` are not trained on: `python resources/experiments/finetune.py score FOLDER --models FILE...` prints what models gain on them over bicubic, in luma.
+with weights that a GPU left in resources/results/gpu/weights. The clips in `VALIDATION` are not trained on: `python resources/experiments/finetune.py score
+FOLDER --models NAME=FILE... [--to TABLE.csv]` prints what models gain on them over bicubic, in luma.
 """
 import argparse
 import shutil
 from pathlib import Path
+
+import pandas as pd
 
 from tsr.data import find_videos
 from tsr.evaluation import evaluate
@@ -59,12 +62,15 @@ def train(
     MultiTrainer(clips, config, run).train(resume=(run/'config.json').exists())
     return run/'last.safetensors' # chosen by nobody: the validation clips are few, and the schedule ends here
 
-def score(folder, models):
-    "Print the gains on the clips that were held out."
+def score(folder, models, table=None):
+    "Print the gains on the clips that were held out, and write them to a table."
     clips = [p for p in find_videos(folder) if p.stem in VALIDATION]
-    for downscale in ('area', 'bicubic', 'h264-18', 'h264-23', 'h264-28', 'mpeg4-5'):
-        found = evaluate(models, clips, 10, baselines=['bicubic'], downscale=downscale, precision='float32', progress=False)
+    rows = []
+    for downscale in ('area', 'bicubic', 'h264-18', 'h264-23', 'h264-28', 'mpeg4-5', 'area,noise-3'):
+        found = evaluate(dict(text.split('=', 1) if '=' in text else (Path(text).stem, text) for text in models), clips, 10, baselines=['bicubic'], downscale=downscale, precision='float32', progress=False)
         print(downscale, found.pivot(index='model', columns='video', values='gain_psnr_y').assign(mean=lambda t: t.mean(1)).round(3).to_string(), sep='\n', flush=True)
+        rows.append(found[['model', 'video', 'gain_psnr_y']].assign(downscale=downscale))
+    if table: pd.concat(rows).round(4).to_csv(table, index=False)
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -73,10 +79,10 @@ def main():
     parser.add_argument('--run', type=Path, default=Path('runs/finetune'))
     parser.add_argument('--steps', type=int, default=10_000)
     parser.add_argument('--patch', type=int, default=64)
-    parser.add_argument('--to', type=Path, help='file that the weights are copied to; the run is deleted then')
+    parser.add_argument('--to', type=Path, help='file that the weights are copied to; the run is deleted then; of score: table of the gains')
     parser.add_argument('--models', nargs='*')
     args = parser.parse_args()
-    if args.name == 'score': score(args.folder, args.models)
+    if args.name == 'score': score(args.folder, args.models, args.to)
     else:
         weights = train(args.name, args.folder, args.run, args.steps, args.patch)
         if args.to:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from study import processor
+from rivals import processor
 
 from tsr.core import atomic_write, write_json
 from tsr.losses import LOSSES

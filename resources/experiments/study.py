@@ -24,6 +24,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from rivals import processor
 
 from tsr.core import TSRError, atomic_write, write_json
 from tsr.training import MultiTrainer, TrainConfig, git_commit
@@ -32,11 +33,6 @@ from tsr.tuning import Study, plots
 RESOURCES = Path(__file__).parents[1]
 SPACE = {'learning_rate': (5e-4, 2e-2), 'optimizer': ['Muon', 'AdamW'], 'loss': ['Charbonnier', 'MSE', 'DSSIM'], 'schedule': ['cosine', 'constant'],
          'ema': [0., .99, .998], 'warmup': (0, 200), 'clip': [0., .1, 1.], 'augment': [True, False], 'model_args.features': [8, 12, 16]}
-
-def processor(): # str
-    "The name of the processor."
-    try: return next(line.split(':')[1].strip() for line in open('/proc/cpuinfo') if line.startswith('model name'))
-    except (OSError, StopIteration): return platform.processor()
 
 def save(study, results):
     "The table, and what follows from it."

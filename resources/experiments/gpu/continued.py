@@ -1,7 +1,7 @@
 """Train the released networks on, all at once on one GPU: `python continued.py CLIPS PHOTOS WORK [--seconds 340]`
 
 CLIPS is a folder of .mp4 files, PHOTOS of .jpg files, WORK the folder of everything that is made: frames and flows (40 GB, in memory if it can be), coded
-clips, and in WORK/out what quality.py writes. Each training begins with the weights of the package and sees the motion that the package finds. Those that
+clips, and in WORK/out what quality.py writes, with continued_*.csv made of it. Each training begins with the weights of the package and sees the motion that the package finds. Those that
 end with `_own` also see the films of scenes.py, for a quarter of their patches; all else is as in the training without.
 """
 import argparse
@@ -10,6 +10,9 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pandas as pd
+from safetensors import safe_open
 
 HERE = Path(__file__).resolve().parent
 CODED = 'h264a', 'h264b', 'h264c', 'mpeg4', 'noise', 'jpeg' # LR sides beside area and bicubic
@@ -39,6 +42,19 @@ def plan(seconds): # dict, as quality.py reads it
     return dict(store=dict(neighbours=6, extras=['fraction'], kinds=kinds | {'own_area:tsr0': 6, 'own_bicubic:tsr2': 6}, scored=10), at_once=len(RUNS),
                 jobs=[job(name, names, seconds) for name, names in RUNS.items()])
 
+def tables(out):
+    "Settings and gains of the trainings, gains by clip and curves as .csv files, from what quality.py wrote into a folder."
+    runs, curves = ([json.loads(line) for line in (out/f'{name}.jsonl').read_text().splitlines()] for name in ('runs', 'curves'))
+    rows, clips = [], []
+    for run in runs:
+        spec, kinds = run['spec'], run['spec']['kinds']
+        with safe_open(out/f'{run["name"]}.safetensors', 'pt') as file: frames = json.loads(file.metadata()['tsr'])['provenance']['distinct_frames']
+        rows.append(dict(name=run['name'], starts_from=Path(spec['init']).name, kinds='+'.join(f'{k}*{kinds.count(k)}' for k in dict.fromkeys(kinds)), distinct_frames=frames)
+                    | {k: spec[k] for k in ('batch', 'lr', 'ema', 'loss', 'seed')} | dict(macs_per_lr_pixel=run['macs'], steps=run['steps'], seconds=run['run_seconds'], at_once=run['at_once'])
+                    | {k: v for k, v in run.items() if ':' in k})
+        clips += [dict(name=run['name'], kind=kind, clip=clip, gain=gain) for kind, own in run['clips'].items() for clip, gain in own.items()]
+    for name, table in (('runs', rows), ('clips', clips), ('curves', curves)): pd.DataFrame(table).round(4).to_csv(out/f'continued_{name}.csv', index=False)
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ('clips', 'photos', 'work'): parser.add_argument(name, type=Path)
@@ -58,5 +74,6 @@ def main():
     (plans/'a.json').write_text(json.dumps(plan(args.seconds), indent=1))
     (plans/'stop.json').write_text('{}')
     run('quality.py', frames, args.work/'out', plans)
+    tables(args.work/'out')
 
 if __name__ == '__main__': main()

@@ -33,6 +33,9 @@ import numpy as np
 import psutil
 import torch
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from rivals import processor
+
 from tsr.cli import keep_freed_memory
 from tsr.core import TSRError, write_json
 from tsr.data import read_pairs
@@ -323,11 +326,6 @@ def training(args, _, large, out): # rows
                    seconds=seconds, seconds_in_all=time.monotonic() - begun, **clock.row())
 
 PARTS = dict(upscale=upscale, parts=parts, agree=agree, training=training)
-
-def processor(): # str
-    "What the processor calls itself."
-    lines = Path('/proc/cpuinfo').read_text().splitlines() if Path('/proc/cpuinfo').exists() else []
-    return next((line.split(':')[1].strip() for line in lines if 'model name' in line), platform.processor())
 
 def facts(args): # dict
     "What everything was measured on."
