@@ -38,6 +38,7 @@ class Quality:
     size: tuple       # (width, height)
     pixels: Pixels    # tags of the output
     format: str = ''  # pixel format that is stored
+    reproducible: bool = False # H.264: the same stream each time
 
     @property
     def crf63(self): return str(round(self.crf * 63 / 51))  # AV1 and VP9 count to 63
@@ -51,8 +52,13 @@ class Quality:
         return max(least, 12 * 1280 * 720 // (self.size[0] * self.size[1]))
 
 # %% ../nbs/21c_codecs.ipynb #21c00008
+_NO_AVX512 = 'asm=MMX2,SSE2,SSE2Fast,SSE3,SSSE3,SSE4,SSE4.2,AVX,AVX2,FMA3,BMI1,BMI2,LZCNT'
+
 def _x264(q):
     params = ['sync-lookahead=0']
+    if q.reproducible:
+        from torch.backends.cpu import get_cpu_capability # here, because all else works without torch, which takes a second to load
+        if get_cpu_capability() == 'AVX512': params.append(_NO_AVX512)
     if q.pixels.mastering: params.append(f'mastering-display={q.pixels.mastering}')
     if q.pixels.light: params.append(f'cll={q.pixels.light}')
     large = q.size[0] * q.size[1] > LARGE_FRAME
@@ -196,7 +202,8 @@ class Encoding:
         dst, # path of the output
         image, # the first frame: uint8 or uint16 (H, W, 3 or 4)
         codec='auto', crf=18, preset='medium', lossless=False, # as in `write_frames`
-        pixels=None # `Pixels` of the source; None: unknown
+        pixels=None, # `Pixels` of the source; None: unknown
+        reproducible=False # as in `write_frames`
     ): # `Encoding`
         "Choose codec and pixel format. Warns of what cannot be kept, raises `TSRError` if nothing fits."
         pixels = pixels or Pixels()
@@ -208,7 +215,7 @@ class Encoding:
         if odd and '420' in format:
             raise TSRError(f'{dst}: {codec} here stores even sizes only, not {width}x{height}; choose another size, or h265')
         _report_losses(dst, codec, format, pixels)
-        return cls(codec, Quality(crf, preset, lossless, (width, height), pixels.written(height), format))
+        return cls(codec, Quality(crf, preset, lossless, (width, height), pixels.written(height), format, reproducible))
 
 def _report_losses(dst, codec, format, pixels):
     "Warn of what the output cannot say."

@@ -198,7 +198,7 @@ def _even(frames): # as most codecs want them
 def h264(frames, level, fps):
     "H.264 at a CRF."
     with tempfile.TemporaryDirectory() as folder:
-        write_frames(file := Path(folder)/'lr.mp4', frames, fps=fps, crf=int(level), preset='medium')
+        write_frames(file := Path(folder)/'lr.mp4', frames, fps=fps, crf=int(level), preset='medium', reproducible=True)
         for frame in read_frames(file): yield frame.image
 
 @CLIP_DEGRADATIONS.register

@@ -472,6 +472,7 @@ def write_frames(
     encoder=None,     # what `probe(dst).encoder` says, at most 31 characters; None: the encoder's own name
     others=True,      # copy the other streams; False: only the clock and the rate of the source are used
     audio='auto',     # sound that the file cannot hold as it is: 'auto' is encoded, 'copy' left out; 'none': no sound
+    reproducible=False, # H.264: the same stream each time, a few percent slower; x264's AVX-512 code may choose otherwise from run to run
 ) -> int:             # number of frames written
     "Encode frames. The file appears under its name when it is complete; raises `TSRError` if it cannot be written."
     dst, start = check_output(dst, source), _seconds(start)
@@ -483,7 +484,7 @@ def write_frames(
     frames = _uniform(frames, fps and Fraction(fps).limit_denominator(10**5), start, dst)
     if not (head := list(islice(frames, 2))): raise TSRError(f'{dst}: not written, there are no frames')
     if pixels is None and source: pixels = probe(source).pixels
-    encoding = Encoding.plan(dst, head[0].image, codec, crf, preset, lossless, pixels)
+    encoding = Encoding.plan(dst, head[0].image, codec, crf, preset, lossless, pixels, reproducible)
     times, frames = [frame.time for frame in head], chain(head, frames)
     step = times[-1] - times[0]
     del head # it would hold these two frames until the last one is written
