@@ -58,6 +58,7 @@ def _x264(q):
     params = ['sync-lookahead=0']
     if q.reproducible:
         from torch.backends.cpu import get_cpu_capability # here, because all else works without torch, which takes a second to load
+
         if get_cpu_capability() == 'AVX512': params.append(_NO_AVX512)
     if q.pixels.mastering: params.append(f'mastering-display={q.pixels.mastering}')
     if q.pixels.light: params.append(f'cll={q.pixels.light}')
