@@ -57,7 +57,7 @@ _NO_AVX512 = 'asm=MMX2,SSE2,SSE2Fast,SSE3,SSSE3,SSE4,SSE4.2,AVX,AVX2,FMA3,BMI1,B
 def _x264(q):
     params = ['sync-lookahead=0']
     if q.reproducible:
-        from torch.backends.cpu import get_cpu_capability # here, because all else works without torch, which takes a second to load
+        from torch.backends.cpu import get_cpu_capability  # here: all else works without torch, which takes a second to load
 
         if get_cpu_capability() == 'AVX512': params.append(_NO_AVX512)
     if q.pixels.mastering: params.append(f'mastering-display={q.pixels.mastering}')
