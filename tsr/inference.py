@@ -152,6 +152,12 @@ def _conv(x, weights, activation='none', slope=()):
     "A 3x3 convolution and its activation."
     return torch.ops.mkldnn._convolution_pointwise(x, *weights, *_CONV, activation, slope, '')
 
+def _channels_last(x): # (B, C, h, w), on a CPU
+    "As `contiguous` gives it with this order in memory, in a fraction of the time: OpenCV transposes block by block."
+    numbers = x.contiguous().view(torch.int16 if x.element_size() == 2 else torch.float32).flatten(2).numpy()
+    turned = _stack([torch.from_numpy(cv2.transpose(part)) for part in numbers])
+    return turned.view(x.dtype).unflatten(1, x.shape[2:]).movedim(-1, 1)
+
 def _stack(parts): return parts[0][None] if len(parts) == 1 else torch.stack(parts)
 
 def _add_conv(total, x, weights):
@@ -173,7 +179,7 @@ class FusedTSRNet(_Optimized):
     @torch.no_grad()
     def reconstruct(self, x): # (B, C', h, w) -> (B, C, s*h, s*w)
         leaky = 'leaky_relu', (self.leak,)
-        x_last = x.to(self.dtype).contiguous(memory_format=torch.channels_last) # in two steps: fewer bytes are moved
+        x_last = _channels_last(x.to(self.dtype)) # in two steps: fewer bytes are moved
         features = _conv(x_last, self.head, *leaky)
         for first, second in self.blocks: features = _add_conv(features, _conv(features, first, *leaky), second)
         detail = pixel_shuffle(_conv(features, self.tail), self.scale)

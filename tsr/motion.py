@@ -54,8 +54,9 @@ def warp(
     "Sample an LR frame along the optical flow at the pixel positions of the HR grid."
     h, w = flow.shape[:2]
     x, y = _grid(rows or slice(0, h), cols or slice(0, w))
+    x, y = x + flow[..., 0], y + flow[..., 1]
     offsets = (np.arange(scale, dtype=np.float32) + .5) / scale - .5 # HR pixels from the middle of their LR pixel
-    across, down = [x + flow[..., 0] + d for d in offsets], [y + flow[..., 1] + d for d in offsets]
+    across, down = [x + d for d in offsets], [y + d for d in offsets]
     out = np.empty((scale**2, h, w), np.float32) if out is None else out
     for plane, (v, u) in zip(out, product(down, across)):
         cv2.remap(image, u, v, cv2.INTER_CUBIC, plane, cv2.BORDER_REPLICATE)
