@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from finetune import VALIDATION, WEIGHTS
+from finetune import VALIDATION
 from rivals import processor
 from torch import nn
 
@@ -88,7 +88,7 @@ def qualities(clips, every): # list of dict
     trained, held = ([p for p in clips if (p.stem in VALIDATION) == wanted] for wanted in (False, True))
     rows = []
     for name, downscale in MODELS.items():
-        net = load_model(WEIGHTS/f'{name}.safetensors')
+        net = load_model(name)
         inputs = examples(net, trained[:12])
         nets = {'float32': net} | {numbers: Int8Net.of(net, inputs, **how) for numbers, how in INT8.items()}
         found = evaluate(nets, held, every, baselines=['bicubic'], downscale=downscale, precision='float32', progress=False)
@@ -113,7 +113,7 @@ def layers(): # list of dict
     "Milliseconds of each layer of the released networks."
     rows = []
     for name in ('default', 'light'):
-        net = load_model(WEIGHTS/f'{name}.safetensors')
+        net = load_model(name)
         for layer, weight in (('first', net.head.weight), ('of the body', net.body[0].first.weight), ('last', net.tail.weight)):
             weight, times = weight.detach(), {}
             calls = layer_calls(weight, torch.rand(1, weight.shape[1], 360, 640))
