@@ -454,4 +454,5 @@ def load_table(
         raise TSRError(f'{paths[0]}: was not scored as {other[0]}: {how}')
     df = pd.concat(map(pd.read_csv, paths)).drop_duplicates(['video', 'model'], ignore_index=True)
     df.attrs = facts[-1]
+    if commits := dict.fromkeys(f['commit'] for f in facts if 'commit' in f): df.attrs['commit'] = ', '.join(commits)
     return df
