@@ -183,16 +183,20 @@ def theirs(src, weights, preset):
 def medians(rows, *keys): # DataFrame, a row for each of the keys
     return pd.DataFrame(rows).groupby(list(keys), sort=False).median().reset_index()
 
+AVX2 = dict(ATEN_CPU_CAPABILITY='avx2', ONEDNN_MAX_CPU_ISA='AVX2', OPENCV_CPU_DISABLE='AVX512-SKX') # environment variables
+
 def pipeline(args):
     "From a file of small frames to an H.264 file of large ones, whole processes."
     heavy, rows = max(3, args.frames // 10), [] # frames for what is ten times as slow
     weights = originals().get('original', bundled_models()['small'])
+    slower = ('--precision', 'float32') if args.avx2 else ()
+    if args.avx2: os.environ.update(AVX2) # of the processes that follow
     counts = {name: args.frames for name in ('bicubic', 'light', 'default', 'heavy') if name in (*bundled_models(), 'bicubic')} | {weights: heavy}
     with tempfile.TemporaryDirectory() as d:
         for count in set(counts.values()): clip(args, d, count)
         for _, preset in [(i, p) for i in range(args.repeats) for p in args.presets]:
             for model, count in counts.items():
-                cost = upscale(clip(args, d, count), model, '--preset', preset)
+                cost = upscale(clip(args, d, count), model, '--preset', preset, *slower)
                 rows.append(dict(model='original, our code' if model == weights else model, preset=preset, frames=count, **cost))
             rows.append(dict(model='original, its own code', preset=preset, frames=heavy - 2, **theirs(clip(args, d, heavy), weights, preset)))
             print(f'{preset}: {args.frames} frames done', file=sys.stderr)
@@ -252,6 +256,7 @@ def main():
     parser.add_argument('--lines', type=int, default=360, help='of the small frames')
     parser.add_argument('--frames', type=int, default=300, help='of pipeline')
     parser.add_argument('--presets', nargs='+', default=['veryfast', 'medium'], help='of x264, for pipeline')
+    parser.add_argument('--avx2', action='store_true', help='of pipeline: as on a processor with neither AVX512 nor bfloat16, as far as PyTorch and OpenCV go')
     parser.add_argument('--lengths', nargs='+', type=int, default=[300, 3000, 10_000], help='of memory, in frames')
     parser.add_argument('--every', type=int, default=20, help='of rivals: score every Nth frame')
     parser.add_argument('--out', type=Path, default=RESULTS, help='folder for the tables')
@@ -265,7 +270,7 @@ def main():
         notes = json.loads(about.read_text()) if about.exists() else {}
         notes[part] = table.attrs | {k: v for k, v in vars(args).items() if k not in ('parts', 'out', 'video')} | dict(
             video=Path(args.video).name if args.video else None, real_clips='TSR_CLIPS' in os.environ, load_before=load, cores=len(os.sched_getaffinity(0)),
-            threads=torch.get_num_threads(), machine=machine(), bfloat16=has_native_bfloat16(), torch=torch.__version__, date=f'{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC', commit=git_commit())
+            threads=torch.get_num_threads(), machine=machine(), bfloat16=has_native_bfloat16() and not args.avx2, torch=torch.__version__, date=f'{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC', commit=git_commit())
         about.write_text(json.dumps(notes, indent=1) + '\n')
         print(table.round(3).to_string(index=False), flush=True)
 
