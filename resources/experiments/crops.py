@@ -73,13 +73,13 @@ def draw(
     path # of the .jpg
 ):
     "A row for each crop, its decibels above each picture."
-    size, head, font = SIDE * ZOOM, 18, ImageFont.load_default(size=12)
-    sheet = Image.new('RGB', (len(rows[0]) * (size + 4), len(rows) * (size + head + 4)), 'white')
+    size, head, gap, font = SIDE * ZOOM, 18, 4, ImageFont.load_default(size=12)
+    sheet = Image.new('RGB', (len(rows[0]) * (size + gap) + gap, len(rows) * (size + head + gap)), 'white')
     pen = ImageDraw.Draw(sheet)
     for y, cut in enumerate(rows):
         for x, name in enumerate(cut):
-            place = x * (size + 4), y * (size + head + 4)
-            pen.text((place[0] + 1, place[1] + 2), name if name in ('low resolution', 'ground truth') else f'{name} {decibels(cut, name):.1f} dB', 'black', font)
+            place = gap + x * (size + gap), y * (size + head + gap)
+            pen.text((place[0], place[1] + 2), name if name in ('low resolution', 'ground truth') else f'{name} {decibels(cut, name):.1f} dB', 'black', font)
             sheet.paste(Image.fromarray(to_bytes(cut[name])).resize((size, size), Image.Resampling.NEAREST), (place[0], place[1] + head))
     sheet.save(path, quality=92, subsampling=0)
 
