@@ -308,6 +308,12 @@ def processor(): # str
     lines = Path('/proc/cpuinfo').read_text().splitlines() if Path('/proc/cpuinfo').exists() else []
     return next((line.split(':')[1].strip() for line in lines if 'model name' in line), platform.processor())
 
+def scored_frames(every): # dict: kind of low resolution -> N, every Nth frame is scored
+    "Which frames of some tables are scored, in words."
+    found = {}
+    for kind, n in every.items(): found.setdefault('every frame' if n == 1 else f'every {n}th frame', []).append(kind)
+    return '; '.join(which if len(found) == 1 else f'{", ".join(kinds)}: {which}' for which, kinds in found.items())
+
 def own_kind(name, downscale): # bool
     "Whether a name is of a network of the package with its weights for this degradation."
     return name in [f'{size}@{downscale}' for size in SIZES]

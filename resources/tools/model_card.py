@@ -4,9 +4,13 @@
 """
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import pandas as pd
+
+sys.path.append(str(Path(__file__).parents[1]/'experiments'))
+from rivals import scored_frames
 
 from tsr.core import atomic_write
 from tsr.model import bundled_models, load_model, summary
@@ -26,7 +30,7 @@ TEXT = """<!-- made by resources/tools/model_card.py: change it there -->
 
 GMAC: billions of multiply-adds of the network for a frame from 360p to 720p; the optical flow comes on top. *Steps*: before and after a network was trained on, on a GPU or a CPU, as `resources/results/gpu/README.md` and each header say.
 
-**Gain over bicubic** in luma, dB, mean over ten test clips that were not used for training or selection, every {every}th frame, by how the low resolution was made (`h264-23`: area, then x264 at CRF 23). Their intervals, worst clips and other metrics: `nbs/05_evaluation.ipynb`; `nbs/09_benchmarks.ipynb` has every frame of area and bicubic, beside networks of others.
+**Gain over bicubic** in luma, dB, mean over ten test clips that were not used for training or selection, by how the low resolution was made (`h264-23`: area, then x264 at CRF 23; {frames}). Their intervals, worst clips and other metrics: `nbs/05_evaluation.ipynb`; `nbs/09_benchmarks.ipynb` has every frame of area and bicubic, beside networks of others.
 
 {scores}
 
@@ -72,8 +76,8 @@ def main():
     args = parser.parse_args()
     seen = load_model('default@area').provenance['trained_on']
     photos = sum(name.endswith('.jpg') for name in load_model('default').provenance['trained_on'])
-    every, = {json.loads(path.read_text())['every'] for path in RESULTS.glob('ours_*.json')} # the same in all tables
-    text = TEXT.format(every=every, count=len(bundled_models()), models=table([describe(n) for n in bundled_models()]), scores=table(scores()),
+    every = {path.stem.removeprefix('ours_'): json.loads(path.read_text())['every'] for path in sorted(RESULTS.glob('ours_*.json'))}
+    text = TEXT.format(frames=scored_frames(every), count=len(bundled_models()), models=table([describe(n) for n in bundled_models()]), scores=table(scores()),
                        clips=f'{len(seen) - photos} short clips of 480p to 720p', photos=photos)
     if not args.check:
         with atomic_write(CARD) as part: part.write_text(text)
