@@ -24,6 +24,7 @@ import av
 import numpy as np
 import pandas as pd
 import torch
+from rivals import NETWORKS
 from torch import nn
 
 from tsr.cli import keep_freed_memory
@@ -36,7 +37,7 @@ from tsr.training import git_commit
 from tsr.video import read_frames, write_frames
 
 RESULTS = Path(__file__).parents[1]/'results'
-REPEATS = dict(network=9, original=5, pipeline=3, memory=1, rivals=1) # the median of so many, if no other number is asked for
+REPEATS = dict(network=3, original=5, pipeline=3, memory=1, rivals=1) # the median of so many, if no other number is asked for
 ORIGINALS = dict(original='small_360_720_252videos_AdamWopt_PNSRloss_1fb_1ff_3ep_final.pt', original_large='large_360_720_36videos_AdamWopt_MSELossloss_1fb_1ff_3ep_final.pt')
 
 def originals(): # dict: name -> path
@@ -75,23 +76,26 @@ def drawer(
     return lambda: upscaler.runner.run([window])[0]
 
 STREAM = 8 # frames that follow each other: each pair is searched for motion once, as in a video
+SLOW = 100e9 # multiply-adds of a frame, above which two frames have to do
 
-def stream(model, images): # function that draws them
+def stream(model, images, count): # function that draws them
     "Frames as `Upscaler.frames` makes them of a video, without reading and encoding."
-    upscaler, frames = Upscaler(model, 'cpu'), list(islice(images, STREAM))
+    upscaler, frames = Upscaler(model, 'cpu'), list(islice(images, count))
     return lambda: [None for _ in upscaler.frames(frames)]
 
 def network(args):
     "A frame of a stream through network and optical flow, and how much of a matrix product's speed that reaches."
-    models = {name: name for name in (*(n for n in bundled_models() if '@' not in n), 'bicubic', 'lanczos4')} | originals() # `@` names other weights of the same network
+    named = [n for n in bundled_models() if '@' not in n] # `@` names other weights of the same network
+    models = {name: load_model(name) for name in (*named, 'bicubic', 'lanczos4')} | {name: load_model(path) for name, path in originals().items()}
+    models |= {name: make().eval() for name, make in NETWORKS.items()} # their weights are not needed for their time
+    costs = {name: summary(net, (args.lines, args.lines * 16 // 9))['multiply-adds'].sum() for name, net in models.items()}
+    counts = {name: STREAM if cost < SLOW else 2 for name, cost in costs.items()}
     a = {'float32': torch.rand(2048, 2048)} | ({'bfloat16': torch.rand(2048, 2048, dtype=torch.bfloat16)} if has_native_bfloat16() else {})
     peaks = {kind: lambda a=a: a @ a for kind, a in a.items()}
-    seconds = in_turns({name: stream(model, frames(args)) for name, model in models.items()} | peaks, args.repeats)
+    seconds = in_turns({name: stream(net, frames(args), counts[name]) for name, net in models.items()} | peaks, args.repeats)
     peak = {kind: 2 * 2048**3 / seconds[kind] / 1e9 for kind in peaks}
-    def row(name, model):
-        net, ms = load_model(model), 1000 * seconds[name] / STREAM
-        layers = summary(net, (args.lines, args.lines * 16 // 9))
-        gmac = layers['multiply-adds'].sum() / 1e9 or float('nan')
+    def row(name, net):
+        gmac, ms = costs[name] / 1e9 or float('nan'), 1000 * seconds[name] / counts[name]
         gflops = 2000 * gmac / ms
         return dict(model=name, parameters=sum(p.numel() for p in net.parameters()), gmac=gmac, ms=ms, frames_per_second=1000 / ms, gflops=gflops,
                     **{f'peak_{kind}': p for kind, p in peak.items()}, **{f'of_{kind}': gflops / p for kind, p in peak.items()})
@@ -163,11 +167,11 @@ def run(
     program, # Python that notes when it `begun`, how long its `start` took, and the CPU time `before` it went to work
     *arguments # of it
 ): # dict: wall, start, cpu (s), busy, peak_mb
-    "What a process of its own costs. `busy`: wall time over CPU time shared among the cores, the start left out: 1 where they never wait."
+    "What a process of its own costs. `busy`: the share of the time in which the cores worked, the start left out: 1 where they never wait."
     done = subprocess.run([sys.executable, '-c', program + COST, *map(str, arguments)], check=False, capture_output=True, text=True)
     if done.returncode: sys.exit(f'{done.stderr[-2000:]}\nbenchmark: this failed with {" ".join(map(str, arguments))}')
     wall, start, cpu, before, peak = map(float, done.stdout.split('\n')[-2].split())
-    return dict(wall=wall, start=start, cpu=cpu, busy=(wall - start) * len(os.sched_getaffinity(0)) / (cpu - before), peak_mb=peak)
+    return dict(wall=wall, start=start, cpu=cpu, busy=(cpu - before) / ((wall - start) * len(os.sched_getaffinity(0))), peak_mb=peak)
 
 def clip(args, folder, count): # path of a video of so many small frames, made if it is not there
     path = Path(folder)/f'{count}.mp4'
