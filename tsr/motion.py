@@ -34,7 +34,7 @@ def optical_flow(
     # an object for each call: it is not safe across threads, and keeps settings of the last frame size
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     search.setFinestScale(0)
-    search.setPatchStride(6) # between patches of 8x8; OpenCV's 4 finds little more in much more time
+    search.setPatchStride(6) # between patches of 8x8; OpenCV's 4 finds little more in more time
     search.setVariationalRefinementIterations(refinement)
     flow = search.calc(frame, other, None)[:h, :w]
     return np.stack([cv2.medianBlur(np.ascontiguousarray(flow[..., axis]), 5) for axis in (0, 1)], -1)
