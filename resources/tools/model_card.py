@@ -24,11 +24,11 @@ TEXT = """<!-- made by resources/tools/model_card.py: change it there -->
 
 # Model card
 
-{count} models come with the package. `tsr info NAME` prints the whole header of each: arguments, training data, steps, device.
+{count} models come with the package. `tsr info tsr/weights/NAME.safetensors` prints the whole header of one: arguments, training data, steps, device.
 
 {models}
 
-GMAC: billions of multiply-adds of the network for a frame from 360p to 720p; the optical flow comes on top. *Steps*: before and after a network was trained on, on a GPU or a CPU, as `resources/results/gpu/README.md` and each header say.
+GMAC: billions of multiply-adds of the network for a frame from 360p to 720p; the optical flow comes on top. *Steps*: of the first training and of its continuation, on a GPU or a CPU, as `resources/results/gpu/README.md` and each header say.
 
 **Gain over bicubic** in luma, dB, mean over ten test clips that were not used for training or selection, by how the low resolution was made (`h264-23`: area, then x264 at CRF 23; {frames}). Their intervals, worst clips and other metrics: `nbs/05_evaluation.ipynb`; `nbs/09_benchmarks.ipynb` has every frame of area and bicubic, beside networks of others.
 
