@@ -42,7 +42,7 @@ from .data import find_videos, read_pairs
 from .distributed import shard, upscale_on_dask
 from .evaluation import check_table_path, distinct_names, evaluate, save_table, summary_table
 from .inference import Upscaler, shrunk_size, tune_malloc
-from .model import export_onnx, load_model, model_info
+from .model import bundled_models, export_onnx, load_model, model_info
 from .pictures import find_sequence, is_sequence
 from .resample import to_bytes
 from .runs import Progress
@@ -261,12 +261,12 @@ def upscale(
     shrink: Annotated[int | None, typer.Option(min=2, show_default=False,
         help='Height to which a larger video is first averaged down, as for a film that was enlarged before.')] = None,
     crf: Annotated[int, typer.Option(min=0, max=51,
-        help='Quality of the H.264 file: lower is better and larger.')] = 18,
+        help="Quality on x264's scale, for every codec: lower is better and larger.")] = 18,
     preset: Annotated[str, typer.Option(help='Effort of the encoder, ultrafast to veryslow.')] = 'medium',
     lossless: Annotated[bool, typer.Option('--lossless', help='Encode without loss.')] = False,
     codec: Annotated[str, typer.Option(
         help=f'Codec: {", ".join(c for c, entry in CODECS.items() if not entry.device)}, or of a device, as h265_nvenc. '
-             'auto: H.264, or H.265 where there are more than 8 bits.')] = 'auto',
+             'auto: what the suffix asks for; in MP4 and Matroska H.264, or H.265 where there are more than 8 bits.')] = 'auto',
     hdr: Annotated[str, typer.Option(help='HDR videos: keep, or tonemap to SDR.')] = 'keep',
     deinterlace: Annotated[str, typer.Option(
         help='off; auto: where frames are interlaced, one of each; field: one of each field; frame: treat all as interlaced.')] = 'auto',
@@ -379,7 +379,7 @@ def _config_options(): # list of `inspect.Parameter`
     for f in fields(TrainConfig):
         kind = dict if isinstance(defaults[f.name], dict) else str if f.type == float | str else f.type
         extra = dict(parser=json.loads, metavar='JSON', show_default=False) if kind is dict else {}
-        note = typer.Option(help=f.metadata['help'], **extra)
+        note = typer.Option(help=f.metadata['help'].replace('None:', 'not given:'), **extra)
         default = None if kind is dict else defaults[f.name]
         annotation = Annotated[kind | None if kind is dict else kind, note]
         parameter = inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
@@ -544,7 +544,7 @@ def evaluate_command(
     high_res: Annotated[int | None, typer.Option(show_default=False,
         help='Height of the ground truth.')] = None,
     downscale: Annotated[str, typer.Option(
-        help='area, bicubic, lanczos, or h264-23: area, then H.264 at CRF 23.')] = 'area',
+        help='area, bicubic, lanczos; h264-23: area, then H.264 at CRF 23; or steps, as bicubic,noise-4,mpeg4-5.')] = 'area',
     extra: Annotated[list[str] | None, typer.Option(show_default=False,
         help='A measure of the sequence too: vmaf, or tpsnr_y (flicker). Can be given several times.')] = None,
     out: Annotated[Path | None, typer.Option('--out', '-o', show_default=False,
@@ -591,9 +591,10 @@ def job(
 
 @app.command()
 def info(
-    file: Annotated[Path, typer.Argument(help='A video, or a checkpoint.')]
+    file: Annotated[Path, typer.Argument(help='A video, a checkpoint, or the name of a bundled model.')]
 ):
-    "Show the properties of a video or of a checkpoint."
+    "Show the properties of a video or of a model."
+    if not file.exists(): file = bundled_models().get(str(file), file)
     if file.suffix == '.safetensors': facts = model_info(file)
     elif file.suffix == '.pt': facts = dict(architecture='TSRCNN', args=load_model(file).args)
     else: facts = asdict(probe(file, count=True))

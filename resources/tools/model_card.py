@@ -24,7 +24,7 @@ TEXT = """<!-- made by resources/tools/model_card.py: change it there -->
 
 # Model card
 
-{count} models come with the package. `tsr info tsr/weights/NAME.safetensors` prints the whole header of one: arguments, training data, steps, device.
+{count} models come with the package. `tsr info NAME` prints the whole header of one: arguments, training data, steps, device.
 
 {models}
 
