@@ -46,6 +46,8 @@ def copied_tags(
     "The tags that hold for a copy as well: title and language, not the encoder or the length."
     tags = {utf8(k): utf8(v) for k, v in tags.items()}
     if 'name' in tags: tags.setdefault('title', tags.pop('name'))  # the title of a stream, as FFmpeg finds it in MP4
+    # where an MP4 has the date twice, newer releases of FFmpeg join the two, and Matroska takes no such date
+    tags |= {k: v.split(';')[0] for k, v in tags.items() if k.lower() == 'creation_time'}
     return {k: v for k, v in tags.items() if k.lower() not in _OWN_TAGS and not k.startswith('_STATISTICS')}
 
 def muxer_options(
