@@ -338,7 +338,8 @@ class _Batch:
         if self.failed: raise TSRError(f'{self.failed} of {self.total} videos failed')
 
 def _may_write(dst, existing, resume): # bool
-    "Whether a result is wanted. Raises `TSRError` where it exists, whole or in part, and nobody said what to do, or its folder cannot be made."
+    """Whether a result is wanted.
+    Raises `TSRError` where it exists, whole or in part, and nobody said what to do, or its folder cannot be made."""
     left = finished_frames(dst)
     if output_exists(dst) and existing is not _Existing.overwrite and not (resume and left):
         if existing is _Existing.skip or resume: return bool(typer.echo(f'{dst}: exists, skipped'))

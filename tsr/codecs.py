@@ -235,7 +235,7 @@ def add_video(
     rate, # frames per second, `Fraction`
     time_base # seconds per tick, `Fraction`
 ): # stream
-    "Add a video stream with the tags of its colours."
+    "Add a video stream with the tags of its colours. Raises `TSRError` if this build of FFmpeg lacks the encoder."
     entry, quality = CODECS[encoding.codec], encoding.quality
     try: stream = out.add_stream(entry.encoder, rate=rate, options=entry.options(quality))
     except ValueError: raise TSRError(f'this build of PyAV has no encoder {entry.encoder}; choose another codec') from None

@@ -149,7 +149,8 @@ def atomic_write(
     path, # of the file
     previous=None # path that the file's last version moves to; None: it is replaced
 ): # path to write to; it is in the same folder
-    "A file that appears under its name only when it is complete; if the body raises, nothing changes."
+    """A file that appears under its name only when it is complete; if the body raises, nothing changes.
+    Raises `TSRError` if the folder is not there or cannot be written."""
     path = Path(path)
     part = partial_path(path)
     try:

@@ -97,7 +97,7 @@ def evenly_spaced(
 VIDEO_SUFFIXES = {'.mp4', '.mkv', '.mov', '.avi', '.webm', '.m4v', '.ts', '.mpg', '.mpeg', '.wmv', '.flv', '.gif'}
 PHOTO_SUFFIXES = {'.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff', '.bmp'}
 
-def is_photo(path): return Path(path).suffix.lower() in PHOTO_SUFFIXES
+def is_photo(path): return Path(path).suffix.lower() in PHOTO_SUFFIXES # bool, by the name alone
 
 def _is_known(path): return path.suffix.lower() in VIDEO_SUFFIXES | PHOTO_SUFFIXES
 

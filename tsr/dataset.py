@@ -781,7 +781,8 @@ class SegmentIndex:
 
 # %% ../nbs/24_dataset.ipynb #40d58873
 class MultiVideoDataset(Dataset):
-    "Windows of LR frames, and the HR version of their centre frame, over many videos."
+    """Windows of LR frames, and the HR version of their centre frame, over many videos.
+    Raises `TSRError` if a video has no frames in its part, or is smaller than the patch."""
     def __init__(self,
         videos, # a path, a folder, a `VideoSource`, or a list of these; photographs too
         frames_back=1, # neighbours before the centre frame

@@ -345,7 +345,8 @@ def evaluate(
     extra=(), # names in `SEQUENCE_METRICS`, which need every frame: 'tpsnr_y' and 'vmaf'
     save=None # folder that gets the videos of all models, and pictures that compare them; None: nothing is kept
 ): # DataFrame, a row for each video and model: means of `METRICS`, gains over bicubic and over the strongest baseline
-    "Score models and baselines on the same pixels; `.attrs` says how. Broken videos are left out with a warning."
+    """Score models and baselines on the same pixels; `.attrs` says how. Broken videos are left out with a warning.
+    Raises `TSRError` if none is left, or a model or an option does not fit."""
     import pandas as pd
     device, ratio = pick_device(device), high_res / low_res if high_res and low_res else scale
     parse_degradation(downscale) # a mistyped name is reported before anything is scored
@@ -446,7 +447,7 @@ def save_table(
 def load_table(
     *paths # as `save_table` wrote them, of the same frames
 ): # DataFrame with `.attrs`
-    "Saved tables as one; a model that is in several is taken from the first."
+    "Saved tables as one; a model that is in several is taken from the first. Raises `TSRError` if they were scored in different ways."
     import pandas as pd
     facts = [json.loads(Path(path).with_suffix('.json').read_text()) for path in paths]
     how = [{k: f[k] for k in ('every', 'crop', 'scale', 'downscale', 'strongest')} for f in facts]

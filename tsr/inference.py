@@ -234,7 +234,7 @@ def optimize_for_inference(
 def pick_device(
     device='auto' # 'auto', or what `torch.device` takes
 ): # `torch.device`
-    "The fastest device there is, or the one asked for."
+    "The fastest device there is, or the one asked for. Raises `TSRError` if this machine does not have it."
     if device != 'auto':
         try: return torch.empty(0, device=device).device
         except (RuntimeError, AssertionError) as e:
@@ -667,7 +667,8 @@ class Upscaler:
         scale=None, # ratio; None: the model's own
         size=None # exact (width, height) instead
     ): # iterator of uint8 (uint16 if that came in) arrays (H, W, 3 or 4), as many as came in
-        "Upscale a stream of frames in constant memory. Alpha is enlarged by bicubic interpolation."
+        """Upscale a stream of frames in constant memory. Alpha is enlarged by bicubic interpolation.
+        Raises `TSRError` for frames of different sizes."""
         frames = _as_frames(frames)
         first = next(frames, None)
         if first is None: return
@@ -702,9 +703,10 @@ class Upscaler:
         deinterlace='auto', # a name in `DEINTERLACE`
         fps=None, # of numbered pictures; None: 25
         resume=False, # keep finished segments until the result is complete, and continue from those of an interrupted call
-        **options # of `write_frames`: crf, preset, lossless, codec
+        **options # of `write_frames`: crf, preset, lossless, codec, audio, reproducible
     ): # dict: frames, seconds, fps (of the frames that this call made), width, height
-        "Upscale a file; timing, sound and subtitles are kept."
+        """Upscale a file; timing, sound and subtitles are kept.
+        Raises `TSRError` if a file cannot be read or written, or an option does not fit."""
         if start < 0 or duration is not None and duration <= 0:
             raise TSRError(f'{src}: start={start}, duration={duration}: give seconds, from 0 on and above 0')
         begun = time.perf_counter()

@@ -93,7 +93,8 @@ def ssim(
     crop=0,             # border pixels left out on each side
     channel='rgb',      # 'rgb' (mean over the three), or 'y' for luma alone
 ):  # structural similarity of each image (B,), from -1 to 1
-    "Structural similarity per image: mean over channels and over the places where the window fits."
+    """Structural similarity per image: mean over channels and over the places where the window fits.
+    Raises `TSRError` for an unknown window and for an image that is smaller than it."""
     x, y = _comparable(pred, target, crop, channel)
     if window not in _WINDOWS: raise TSRError(f'window must be one of {list(_WINDOWS)}, got {window!r}')
     row, factor = _WINDOWS[window]

@@ -36,7 +36,7 @@ def _as_scale(scale):
     return int(scale) if scale == int(scale) else float(scale)
 
 def whole_scale(scale, model):
-    "The same for a model that cannot enlarge by a fraction."
+    "The same for a model that cannot enlarge by a fraction. Raises `TSRError` for another."
     if scale != int(scale): raise TSRError(f'scale={scale}: {model} needs a whole number; Upscaler resizes its result to any size')
     return int(scale)
 
@@ -168,7 +168,7 @@ MODELS = Registry('architecture', **dict.fromkeys(('TSRCNN', 'TSRCNN_small', 'TS
 INTERPOLATIONS = ('nearest', 'bilinear', 'bicubic', 'bicubic05', 'lanczos4')
 
 class Interpolation(SRModel):
-    "Resampling with a fixed kernel, as a model."
+    "Resampling with a fixed kernel, as a model. Raises `TSRError` for an unknown kernel."
     onnx_input = None
     def __init__(self,
         kernel='bicubic', # a name in `KERNELS`
@@ -229,7 +229,7 @@ def fit_linear(
 # %% ../nbs/02_model.ipynb #1aa6f038
 @MODELS.register
 class TSRCNN(SRModel):
-    "SRCNN over a stack of bicubically enlarged frames: the original report's network."
+    "SRCNN over a stack of bicubically enlarged frames: the original report's network. Raises `TSRError` for an unknown padding."
     ranges = SRModel.ranges | dict(widths=(1, 4096), kernels=(1, 99))
     def __init__(self,
         frames_back=1, # frames before the one that is enlarged
@@ -308,7 +308,8 @@ class PlainModel(SRModel):
         super().__init__(scale, frames_back, frames_forward)
         self.net = MODELS[module](**args)
 
-    def reconstruct(self, x):
+    def reconstruct(self, x): # as in `SRModel`
+        "Call the module. Raises `TSRError` if it takes another number of channels."
         try: return self.net(x)
         except RuntimeError as e:
             if 'channels' not in str(e): raise
@@ -358,7 +359,7 @@ def create_model(
     name, # in `MODELS`
     **args # the architecture's own
 ): # `SRModel`, not trained
-    "A new model by the name of its architecture."
+    "A new model by the name of its architecture. Raises `TSRError` if there is none, or it cannot be built with these arguments."
     make, parameters = _factory(name)
     try: inspect.signature(make).bind(**args)
     except TypeError as e: raise TSRError(f'{name}: {e}; it takes {", ".join(parameters)}') from None
@@ -432,7 +433,8 @@ def load_original(
     padding='same', # 'valid' gives the original's smaller output
     scale=2 # what it was trained for; the tensors do not tell
 ): # `TSRCNN` in eval mode
-    "The original project's network from its weights file. Nothing in the file is run."
+    """The original project's network from its weights file. Nothing in the file is run.
+    Raises `TSRError` if the file cannot be read or holds something else."""
     try: state = torch.load(path, map_location='cpu', weights_only=True)
     except OSError as e: raise TSRError(f'{path}: {e.strerror or "cannot be read"}') from None
     except Exception as e:
@@ -459,9 +461,9 @@ def bundled_models(): # dict: name -> path of its weights
     return {p.stem: p for p in sorted(WEIGHTS.glob('*.safetensors'))}
 
 def load_model(
-    model # a bundled name, the name of an interpolation, the path of a checkpoint or of an original `.pt` file, or an `SRModel`
-): # `SRModel` in eval mode, with `provenance` where it is known
-    "The model that a name, a path or a module stands for."
+    model # a bundled name, the name of an interpolation, the path of a checkpoint or of an original `.pt` file, or an `SRModel`, which is returned
+): # `SRModel`, set to eval mode, with `provenance` where it is known
+    "The model that a name, a path or a module stands for. Raises `TSRError` if there is no such model or file, or the file is damaged."
     if isinstance(model, SRModel): return model.eval()
     if isinstance(model, nn.Module): raise TSRError(f'{type(model).__name__} is no SRModel: make it a subclass of tsr.model.SRModel')
     if str(model) in INTERPOLATIONS: return Interpolation(str(model)).eval()
@@ -545,7 +547,7 @@ def export_onnx(
     path # of the .onnx file; appears only when it is complete
 ):
     """Write a model as ONNX: input `window` (B, T, C, h, w), or, where the model searches for motion, `features` (B, C', h, w) from its `align`;
-    output `frame` (B, C, s*h, s*w)."""
+    output `frame` (B, C, s*h, s*w). Raises `TSRError` without a network or without the packages."""
     model, path = load_model(model), Path(path)
     name = model.onnx_input
     if name is None: # players have interpolations of their own; a network fused for this CPU is exported in its original form

@@ -49,7 +49,7 @@ def _example(data, i): # window (T, 3, h, w), target (3, H, W)
 
 # %% ../nbs/24b_own_data.ipynb #24a0000a
 class ExampleDataset(Dataset):
-    "Some items of a data set, as floats."
+    "Some items of a data set, as floats. Raises `TSRError` if it has none, or sizes without one ratio."
     def __init__(self,
         data, # map-style data set of (window, target)
         items=None, # numbers of those that are used; None: all

@@ -76,7 +76,7 @@ def open_sequence(
     path, # as in `find_sequence`
     fps=None # pictures per second; None: `DEFAULT_RATE`
 ): # container of PyAV
-    "Open numbered pictures like a video."
+    "Open numbered pictures like a video. Raises `TSRError` if they cannot be read."
     pictures = find_sequence(path)
     rate = Fraction(fps or DEFAULT_RATE).limit_denominator(10**5)
     options = dict(framerate=f'{rate.numerator}/{rate.denominator}', start_number=str(pictures.first), start_number_range='1')

@@ -178,7 +178,8 @@ def low_resolution(
     size, # (height, width) of the result
     downscale='area' # a name in `DEGRADATIONS`
 ): # float tensor (..., C, height, width), rounded to multiples of 1/255
-    "The LR frame that belongs to an HR frame, as an 8-bit file would hold it."
+    """The LR frame that belongs to an HR frame, as an 8-bit file would hold it.
+    Raises `TSRError` if the degradation needs a whole clip or gives another size."""
     name, steps = parse_degradation(downscale)
     if steps: raise TSRError(f'{downscale} changes a whole clip, not a frame: use low_resolution_frames')
     small = DEGRADATIONS[name](x, size)

@@ -276,7 +276,8 @@ def write_segments(
     ahead=2, # finished frames that may wait for the encoder
     **options # of `write_frames`: crf, preset, lossless
 ):
-    "Make segments from one stream of frames. Whatever interrupts it, those that are complete stay."
+    """Make segments from one stream of frames. Whatever interrupts it, those that are complete stay.
+    Raises `TSRError` if the times of the frames jump back."""
     ends, last = {}, -1
     with closing(prefetch(upscale(_read_run(segments, run, back, forward, ends)), ahead)) as made:
         for number, own in groupby(made, lambda frame: segments._number(frame.time)):

@@ -76,6 +76,7 @@ class ShardedVideo(VideoSource):
     decoded_as: tuple # names of the downscales that are there
 
     def check_sizes(self, sizes):
+        "Raise `TSRError` unless these are the sizes of the shards."
         if sizes == self.shape: return
         (a, b), (c, d) = ((size.hr, size.lr) for size in (self.shape, sizes))
         raise TSRError(f'{self.path}: these shards hold {a[0]}x{a[1]} and {b[0]}x{b[1]}, the training asks for {c[0]}x{c[1]} and '

@@ -355,7 +355,7 @@ def _register(run, name, model):
 
 # %% ../nbs/27_tracking.ipynb #f6b13eec
 class MLflow(Callback):
-    "Logs a training: parameters, data, metrics, models, curves and pictures."
+    "Logs a training: parameters, data, metrics, models, curves and pictures. Raises `TSRError` for a store that cannot be one."
     choices = ('every', 'best', 'last', 'none')
     guard = run = begun = queue = None # guard: ends the run if nobody else does
 
@@ -457,7 +457,8 @@ def runs(
     experiment='tsr', # whose runs are wanted
     kind='training' # of run: 'training', 'evaluation' or 'upscaling'
 ): # DataFrame with a row for each run, oldest first
-    "Compare runs: what differs between them, how they ended, and what they reached at the end and at best."
+    """Compare runs: what differs between them, how they ended, and what they reached at the end and at best.
+    Raises `TSRError` if there is no such store or experiment."""
     uri = store_uri(uri)
     if (file := _database(uri)) and not file.exists(): raise TSRError(f'{file}: no such store; trainings that are logged make one')
     with _store_errors(uri):

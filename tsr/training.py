@@ -248,7 +248,8 @@ def split_videos(
     seed=0, # of the choice
     frames=None # in the video, if there is only one; None: it is split at `1 - share` exactly
 ): # (videos, part) for training and (videos, part) for validation; a part is (from, to) as a share of each video's frames
-    "Hold out whole videos for validation; a single video is split by time, with at least one frame on each side."
+    """Hold out whole videos for validation; a single video is split by time, with at least one frame on each side.
+    Raises `TSRError` for a single frame."""
     if len(videos) == 1:
         cut = 1 - share if frames is None else 1 - min(max(1, round(share * frames)), frames - 1) / frames
         if frames == 1:
@@ -515,7 +516,7 @@ class Split:
         config, # `TrainConfig`
         validation=None # list of `VideoSource` to validate on; None: a share of `sources`
     ): # `Split`
-        "Draw a split, or leave the videos that are validated on out of the others."
+        "Draw a split, or leave the videos that are validated on out of the others. Raises `TSRError` if nothing is left to train on."
         if validation:
             known = {s.sha256 for s in validation}
             if not (rest := [s for s in sources if s.sha256 not in known]):
@@ -566,7 +567,7 @@ class ExampleSplit:
         config, # `TrainConfig`
         validation=None # another one to validate on; None: a share of `data`
     ): # `ExampleSplit`
-        "Draw a split."
+        "Draw a split. Raises `TSRError` for fewer than two examples."
         if validation is not None: return cls(ExampleDataset(data, seed=config.seed), ExampleDataset(validation))
         if len(data) < 2: raise TSRError(f'{type(data).__name__}: {len(data)} examples cannot be split; give validation=another data set')
         share = config.validation if isinstance(config.validation, float) else .1
@@ -583,7 +584,7 @@ class ExampleSplit:
         return dict(hash=self.state()['train']['first'], videos=[], data=self.state())
 
     def restore(self, state, _, run): # itself, and ''
-        "Itself, if the data are those of the saved state."
+        "Itself, if the data are those of the saved state. Else raises `TSRError`."
         if state != self.state():
             raise TSRError(f'{run}: {self.train[0].path}: is not the data set that this run began with; train in another folder')
         return self, ''
@@ -627,7 +628,7 @@ def make_accelerator(
     precision='no', # as from `pick_precision`
     device='auto' # as in `pick_device`; several processes have a GPU each, or share the CPU
 ): # `Accelerator`
-    "The device, and the other processes if there are some."
+    "The device, and the other processes if there are some. Raises `TSRError` for a device or a precision that is not to be had."
     AcceleratorState._reset_state() # another trainer may have used another precision
     alone = os.environ.get('WORLD_SIZE', '1') == '1'
     if alone: PartialState._reset_state() # ... or another device
@@ -644,7 +645,8 @@ def make_accelerator(
 def build_model(
     config # `TrainConfig`
 ): # `nn.Module` to train
-    "A fresh model with weights drawn from `config.seed`, or the trained one that `config.model` names."
+    """A fresh model with weights drawn from `config.seed`, or the trained one that `config.model` names.
+    Raises `TSRError` if there is none, if it cannot be trained, or if it has another scale."""
     c = config
     scale = float(hr_size(2**12, 2**12, c.scale, c.low_res, c.high_res)[1])
     frames = {k: n for k in ('frames_back', 'frames_forward') if (n := getattr(c, k)) is not None}
@@ -675,7 +677,7 @@ def build_loss(
     device='cpu', # where its tensors are, if it has any
     **args # its options
 ): # function of (output, ground truth)
-    "The loss of that name: an instance of its class, or the function itself."
+    "The loss of that name: an instance of its class, or the function itself. Raises `TSRError` if it does not take these arguments."
     loss = LOSSES[name]
     if isinstance(loss, type): loss = _make(f'loss={name}', loss, args)
     elif args and isinstance(loss, nn.Module): raise TSRError(f'loss={name}: is an object, which takes no loss_args')
@@ -948,7 +950,8 @@ def _split(videos, config, validation): # list of `VideoSource`, and the split
 
 # %% ../nbs/04_training.ipynb #e62a6522
 class MultiTrainer:
-    "Trains a model on any number of videos: split, train and validate each epoch, save, stop, resume."
+    """Trains a model on any number of videos: split, train and validate each epoch, save, stop, resume.
+    Raises `TSRError` for data, a model or options that do not fit, and in `train` if the training diverges."""
     def __init__(self,
         videos, # a path, a folder, or a list of these, also of shards; or a map-style data set of (window, target)
         config=None, # `TrainConfig`; None: its defaults
@@ -1003,7 +1006,8 @@ class MultiTrainer:
         self.epochs = self.budget.epochs
 
     def lengthen(self, epochs=None, steps=None, minutes=None):
-        "Train for so much longer than is done; without a number, for the configured length once more."
+        """Train for so much longer than is done; without a number, for the configured length once more.
+        Raises `TSRError` if more than one of these is given."""
         c, given = self.config, {k: n for k, n in dict(epochs=epochs, steps=steps, minutes=minutes).items() if n is not None}
         unit = 'minutes' if c.minutes else 'steps' if c.steps else 'epochs'
         (unit, n), *more = given.items() or [(unit, self.planned[unit])]
@@ -1094,7 +1098,7 @@ class MultiTrainer:
                             flow_search=model.flow_search, order=self.order(data))
 
     def order(self, data): # list of numbers; None: as `load_batches` finds best
-        "The items of this epoch in their order."
+        "The items of this epoch in their order. Raises `TSRError` if a sampler gives what are no numbers of items."
         if self.sampler is None: return data.order(self.epoch) if isinstance(data, ExampleDataset) else None
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.config.seed + self.epoch) # the same in all processes, and when resumed
@@ -1112,7 +1116,7 @@ class MultiTrainer:
         x, # (B, T, C, h, w), or (B, C', h, w) that the loader has aligned
         hr # (B, C, s*h, s*w)
     ):
-        "Forward, loss, backward, optimizer step."
+        "Forward, loss, backward, optimizer step. Raises `TSRError` if the loss is not one number."
         self('before_batch')
         sr = self.net(x)
         if not self.step: _check_output(self.accelerator.unwrap_model(self.net), x, sr, hr)

@@ -169,7 +169,7 @@ class TrainingJob:
     def start(self,
         videos, config, folder, resume=False, mlflow='', queue=False # as in `launch_training`
     ):
-        "Start the process, unless the folder holds another run."
+        "Start the process, unless the folder holds another run. Raises `TSRError` if it does, or if a training runs there."
         folder = Path(folder)
         with claim(folder, 5.):
             if (folder/'status.json').exists() and current_status(folder)['phase'] in RUNNING:
@@ -180,7 +180,8 @@ class TrainingJob:
         self.open(folder, process)
 
     def stop(self):
-        "Ask the run to save its state and end after the current step; a run that waits in the queue is taken out of it."
+        """Ask the run to save its state and end after the current step; a run that waits in the queue is taken out of it.
+        Raises `TSRError` if no training is running."""
         if not self.running: raise TSRError('no training is running')
         self.stopping = True
         self.follower.refresh()

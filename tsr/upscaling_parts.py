@@ -174,7 +174,7 @@ class UpscaleForm(Part):
         self.encoding.layout.display = '' if mode == 'upscale' else 'none'
 
     def set(self, **values):
-        "Set controls by name: `video`, or a field of the form."
+        "Set controls by name: `video`, or a field of the form. Raises `TSRError` for an unknown name."
         if unknown := set(values) - {'video', *self.controls}:
             known = ', '.join(['video', *self.controls])
             raise TSRError(f'{", ".join(sorted(unknown))}: no such control; choose from {known}')

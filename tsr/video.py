@@ -293,7 +293,8 @@ def probe(
     count=False,  # count the frames by reading the whole file (it is not decoded)
     fps=None,     # of numbered pictures; None: 25
 ) -> VideoInfo:   # what is in it
-    "What a video file contains, from its header, one decoded frame and the times of the first 256 packets."
+    """What a video file contains, from its header, one decoded frame and the times of the first 256 packets.
+    Raises `TSRError` if it is no video, or damaged before the first frame."""
     with _open(path, fps) as container:
         stream = _video_stream(container, path)
         known = not count and (stream.duration or container.duration)

@@ -751,7 +751,7 @@ LABELS = dict(
     patch='Patch size (LR px)', patches_per_window='Patches per window', strides='Frame strides',
     augment='Augmentation', batch_size='Batch size',
     video_batch_size='Videos per group', optimizer='Optimizer', learning_rate='Learning rate', loss='Loss',
-    schedule='LR schedule', warmup='Warm-up (steps)', ema='EMA decay', clip='Gradient clipping', epochs='Epochs',
+    schedule='Learning rate schedule', warmup='Warm-up (steps)', ema='EMA decay', clip='Gradient clipping', epochs='Epochs',
     steps='Steps', minutes='Minutes', patience='Early-stopping patience', precision='Precision',
     optimizer_args='Optimizer options', loss_args='Loss options', schedule_args='Schedule options', device='Device',
     validation='Validation (share or path)', metrics='Further metrics', validation_frames='Validation frames', log_every='Log every N batches',
@@ -1019,7 +1019,7 @@ class ConfigForm(Part):
         config=None, # `TrainConfig`
         **values # single fields of it
     ):
-        "Fill the form."
+        "Fill the form. Raises `TSRError` for an unknown name."
         values = (asdict(config) if config else {}) | values
         if unknown := set(values) - set(self.controls):
             raise TSRError(f'{", ".join(sorted(unknown))}: no such field; choose from {", ".join(self.controls)}')
@@ -1096,7 +1096,8 @@ def uploaded_video(
     raise TSRError(f'{name}: no upload of that name{did_you_mean(name, names)}; upload it again')
 
 class IncomingFile:
-    "A file that arrives in pieces; it becomes an upload when it is complete and a video."
+    """A file that arrives in pieces; it becomes an upload when it is complete and a video.
+    Raises `TSRError` if it is no video or there is no room for it."""
     def __init__(self,
         name, # given by the browser; shown, never used as a path
         size # bytes that are announced
@@ -1290,7 +1291,7 @@ _UPLOADED = 'upload:' # begins a line that names an upload instead of a path
 def resolve_video(
     text # a path, or 'upload:' and the name of an upload
 ): # str, a path
-    "The file that a line of a `VideoPicker` means."
+    "The file that a line of a `VideoPicker` means. Raises `TSRError` for a web address."
     if text.startswith(_UPLOADED): return str(uploaded_video(text.removeprefix(_UPLOADED).strip()))
     text = text.strip('"\'') # a path that was copied may be in quotation marks, or be an address
     if text.startswith('file://'): return unquote(text.removeprefix('file://'))

@@ -2,7 +2,8 @@
 
 `tsr upscale` of both, in turns, each in a process of its own, x264's preset veryfast. Each upscales a short and a longer part of the clip, and what the
 difference of their lengths took is counted: the start of Python and PyTorch is left out. Written to resources/results/compare_files.csv: milliseconds a
-frame on the clock and of processor time. `git worktree add ../before COMMIT` makes a checkout of an earlier commit.
+frame on the clock and of processor time, with the commit and the processor; rows of other processors stay. `git worktree add ../before COMMIT` makes a
+checkout of an earlier commit.
 """
 import argparse
 import os
@@ -56,7 +57,11 @@ def main():
                     rows.append(dict(model=model, turn=turn, checkout=name, wall_ms=wall, cpu_ms=cpu))
                     print(rows[-1], flush=True)
     other = subprocess.run(['git', 'describe', '--always'], cwd=args.other, capture_output=True, text=True).stdout.strip()
-    pd.DataFrame(rows).to_csv(args.out/'compare_files.csv', index=False)
-    write_json(args.out/'compare_files.json', dict(commit=git_commit(), other=other, machine=processor(), cores=os.cpu_count(), preset='veryfast'))
+    table, dst = pd.DataFrame(rows).assign(machine=processor(), commit=git_commit()), args.out/'compare_files.csv'
+    if dst.exists():
+        before = pd.read_csv(dst)
+        table = pd.concat([before[before.machine != processor()], table])
+    table.to_csv(dst, index=False)
+    write_json(dst.with_suffix('.json'), dict(other=other, cores=os.cpu_count(), preset='veryfast'))
 
 if __name__ == '__main__': main()

@@ -78,7 +78,7 @@ def lost_commits(paths, known): # list of text
 # weights
 
 # Tables that show earlier weights, and say so; one whose commits are those of the trainings, and one of the weights in resources/results/gpu
-EARLIER = 'bench_network.csv of float32', 'bench_pipeline.csv of float32', 'bench_memory.csv of lines90', 'exploration_motion.csv', 'flow_search.csv'
+EARLIER = 'before_h264-23.csv', 'bench_network.csv of float32', 'bench_pipeline.csv of float32', 'bench_memory.csv of lines90', 'exploration_motion.csv', 'flow_search.csv'
 # Tables of time, which weights do not change, and of trainings from scratch
 UNWEIGHTED = 'bench_network.csv', 'compare_files.csv', 'precision.csv'
 

@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import torch
 
 sys.path.append(str(Path(__file__).parents[1]/'experiments'))
 from rivals import scored_frames
+from torch.utils.flop_counter import FlopCounterMode
 
 from tsr.core import atomic_write
 from tsr.model import bundled_models, load_model, summary
@@ -55,7 +57,8 @@ def describe(name): # dict, a row
     known, args = model.provenance, model.args
     before = known.get('begun_from', known if 'start' in known else {}).get('steps', 0)
     after = known['steps'] if 'begun_from' in known or 'start' not in known and 'steps' in known else 0
-    cost = summary(model)['multiply-adds'].sum() / 1e9
+    with FlopCounterMode(display=False) as count, torch.inference_mode(): model(torch.rand(1, model.align_channels, 360, 640))
+    cost = summary(model)['multiply-adds'].sum() / 1e9 or count.get_total_flops() / 2e9 # a filter without layers has no summary
     shape = f"{args['features']} features, {args['blocks']} blocks" if 'features' in args else ''
     use = dict(linear='least-squares 9x9 filter, one for each output phase: the baseline', small="the report's TSRCNN_small, for comparison").get(network, USES[kind])
     frames = f'{model.frames_back} + 1 + {model.frames_forward}'

@@ -3,6 +3,7 @@
     python resources/tools/report.py run     executes the notebooks, in the order of nbs/sidebar.yml, and saves their outputs
     python resources/tools/report.py html    renders them as pages with working links into _html/, which need neither Quarto nor a network
     python resources/tools/report.py check   whether what they show and say is so
+    python resources/tools/report.py solutions   whether the solutions of the exercises run, each after the cells of its chapter
 
 `check` runs the cells that show resources/ again, and compares their text, their tables and what their charts draw with what is stored (`--save` stores
 it instead). It fails on a commit that is not in the history, on a table of earlier weights, on a number that is typed by hand and explained nowhere, on a stored output that shows a path of the machine (claims.py), on a README that is not
@@ -67,14 +68,18 @@ def silent(cell): return not SILENT.isdisjoint(directives(cell)) # what such a c
 
 def is_live(output): return output.get('name') == 'stderr' or 'application/vnd.jupyter.widget-view+json' in output.get('data', {})
 
-def execute(path, flags):
-    "Execute a notebook in place."
+def run_cells(nb, path, flags=frozenset()):
+    "Execute the cells of a notebook where its file stands; nothing is written."
     from nbclient import NotebookClient
-    nb = nbformat.read(path, as_version=4)
     client = NotebookClient(nb, timeout=3600, kernel_name='python3', coalesce_streams=True, resources={'metadata': {'path': str(path.parent)}})
     with client.setup_kernel():
         for i, cell in enumerate(nb.cells):
             if cell.cell_type == 'code' and not skipped(cell, flags): client.execute_cell(cell, i)
+
+def execute(path, flags):
+    "Execute a notebook in place."
+    nb = nbformat.read(path, as_version=4)
+    run_cells(nb, path, flags)
     for cell in nb.cells:
         if cell.cell_type == 'code': cell.outputs = [] if silent(cell) else [o for o in cell.outputs if not is_live(o)]
     nb.metadata.pop('widgets', None)
@@ -85,6 +90,24 @@ def run(args):
         start = time.time()
         execute(path.resolve(), set(args.flags.split()))
         print(f'{path}: {time.time() - start:.0f} s', file=sys.stderr)
+
+def solutions_of(nb): # list of (number of the exercise, code)
+    "The code in the solutions of a chapter."
+    found = []
+    for cell in (c for c in nb.cells if c.cell_type == 'markdown'):
+        numbered = re.split(r'^\*\*(\d+)\.\*\*', cell.source, flags=re.M)
+        for number, text in zip(numbered[1::2], numbered[2::2]):
+            found += [(int(number), block) for part in re.findall(r'<details>.*?</details>', text, re.S) for block in re.findall(r'^```python\n(.*?)^```', part, re.S | re.M)]
+    return found
+
+def solutions(args):
+    for path in args.notebooks:
+        nb = nbformat.read(path, as_version=4)
+        if not (found := solutions_of(nb)): continue
+        start = time.time()
+        nb.cells += [nbformat.v4.new_code_cell(f'# exercise {number}\n{block}') for number, block in found]
+        run_cells(nb, path.resolve())
+        print(f'{path}: {len(found)} solutions ran, {time.time() - start:.0f} s', file=sys.stderr)
 
 # check: of each notebook, only the cells that show files of resources/results, and those that these need
 
@@ -409,8 +432,8 @@ def html(args): write_pages(args.out)
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(required=True, metavar='run | html | check')
-    for name, command in dict(run=run, html=html, check=check).items():
+    commands = parser.add_subparsers(required=True, metavar='run | html | check | solutions')
+    for name, command in dict(run=run, html=html, check=check, solutions=solutions).items():
         sub = commands.add_parser(name)
         sub.set_defaults(command=command)
         if command is html: sub.add_argument('--out', type=Path, default=ROOT/'_html', help='folder of the pages')
