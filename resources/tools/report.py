@@ -3,7 +3,7 @@
     python resources/tools/report.py run     executes the notebooks, in the order of nbs/sidebar.yml, and saves their outputs
     python resources/tools/report.py html    renders them as pages with working links into _html/, which need neither Quarto nor a network
     python resources/tools/report.py check   whether what they show and say is so
-    python resources/tools/report.py solutions   whether the solutions of the exercises run, each after the cells of its chapter
+    python resources/tools/report.py solutions   whether the solutions of the exercises run, each after the cells above it
 
 `check` runs the cells that show resources/ again, and compares their text, their tables and what their charts draw with what is stored (`--save` stores
 it instead). It fails on a commit that is not in the history, on a table of earlier weights, on a number that is typed by hand and explained nowhere, on a stored output that shows a path of the machine (claims.py), on a README that is not
@@ -91,23 +91,25 @@ def run(args):
         execute(path.resolve(), set(args.flags.split()))
         print(f'{path}: {time.time() - start:.0f} s', file=sys.stderr)
 
-def solutions_of(nb): # list of (number of the exercise, code)
-    "The code in the solutions of a chapter."
-    found = []
-    for cell in (c for c in nb.cells if c.cell_type == 'markdown'):
-        numbered = re.split(r'^\*\*(\d+)\.\*\*', cell.source, flags=re.M)
-        for number, text in zip(numbered[1::2], numbered[2::2]):
-            found += [(int(number), block) for part in re.findall(r'<details>.*?</details>', text, re.S) for block in re.findall(r'^```python\n(.*?)^```', part, re.S | re.M)]
+OWN_VIDEOS = "'videos/'" # a solution that names them needs the reader's
+
+def solutions_of(source): # list of code cells
+    "The code in the solutions of exercises, from the text of a cell."
+    numbered, found = re.split(r'^\*\*(\d+)\.\*\*', source, flags=re.M), []
+    for number, text in zip(numbered[1::2], numbered[2::2]):
+        blocks = [block for part in re.findall(r'<details>.*?</details>', text, re.S) for block in re.findall(r'^```python\n(.*?)^```', part, re.S | re.M) if OWN_VIDEOS not in block]
+        found += [nbformat.v4.new_code_cell(f'# exercise {number}\n{block}') for block in blocks]
     return found
 
 def solutions(args):
     for path in args.notebooks:
         nb = nbformat.read(path, as_version=4)
-        if not (found := solutions_of(nb)): continue
+        found = {i: cells for i, cell in enumerate(nb.cells) if cell.cell_type == 'markdown' and (cells := solutions_of(cell.source))}
+        if not found: continue
         start = time.time()
-        nb.cells += [nbformat.v4.new_code_cell(f'# exercise {number}\n{block}') for number, block in found]
+        nb.cells = [c for i, cell in enumerate(nb.cells[:max(found) + 1]) for c in (cell, *found.get(i, ()))]
         run_cells(nb, path.resolve())
-        print(f'{path}: {len(found)} solutions ran, {time.time() - start:.0f} s', file=sys.stderr)
+        print(f'{path}: {sum(map(len, found.values()))} solutions ran, {time.time() - start:.0f} s', file=sys.stderr)
 
 # check: of each notebook, only the cells that show files of resources/results, and those that these need
 
