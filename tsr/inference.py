@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['PRECISIONS', 'MALLOPT', 'DEINTERLACE', 'HDR', 'ToomCookConv', 'FusedTSRCNN', 'has_native_bfloat16',
-           'supports_bfloat16', 'FusedTSRNet', 'optimize_for_inference', 'pick_device', 'tee_into', 'side_by_side',
-           'tiles', 'thread_pool', 'tune_malloc', 'as_frame', 'shrunk_size', 'shrunk', 'align_device', 'ModelRunner',
-           'Upscaler', 'VideoPlan']
+           'supports_bfloat16', 'FusedTSRNet', 'original_model', 'optimize_for_inference', 'pick_device', 'synchronize',
+           'tee_into', 'side_by_side', 'tiles', 'thread_pool', 'tune_malloc', 'as_frame', 'shrunk_size', 'shrunk',
+           'align_device', 'ModelRunner', 'Upscaler', 'VideoPlan']
 
 # %% ../nbs/25_inference.ipynb #71683146
 import copy
@@ -53,6 +53,10 @@ from .segments import SEGMENT_FRAMES, Segments, can_segment, check_source, join_
 from .video import Frame, check_output, find_interlacing, join_videos, probe, read_frames, write_frames
 
 # %% ../nbs/25_inference.ipynb #c0a70020
+def _device_type(model): # str
+    "The kind of device on which a module is, or 'cpu' where it has no tensors."
+    return next(chain(model.parameters(), model.buffers()), torch.empty(0)).device.type
+
 class _Optimized(SRModel):
     "A model made from another one for inference only: it keeps that one's contract and replaces `reconstruct`."
     def __init__(self,
@@ -61,7 +65,7 @@ class _Optimized(SRModel):
     ):
         super().__init__(net.scale, net.frames_back, net.frames_forward)
         self.args, self.halo, self.precisions, self.onnx_input, self.precision = net.args, net.halo, net.precisions, None, precision
-        self._net = (net,) # in a tuple: not a submodule
+        self._net, self._made_for = (net,), _device_type(net) # in a tuple: not a submodule
 
     align_channels = property(lambda self: self._net[0].align_channels)
     center_channels = property(lambda self: self._net[0].center_channels)
@@ -71,6 +75,8 @@ class _Optimized(SRModel):
     center_only = property(lambda self: self._net[0].center_only)
     aligns_on_device = property(lambda self: self._net[0].aligns_on_device)
     align = property(lambda self: self._net[0].align)
+
+    def _original_model(self): return self._net[0]._original_model()
 
 # %% ../nbs/25_inference.ipynb #d1abef7a
 _POINTS = torch.tensor([0, 1, -1, 2], dtype=torch.float64) # at which polynomials are evaluated; the fifth is infinity
@@ -213,19 +219,25 @@ def _check_precision(model, precision, device):
     else: supported = torch.amp.is_autocast_available(device)
     if not supported: raise TSRError(problem.format('this CPU cannot multiply it' if device == 'cpu' else f'the device {device} does not support it'))
 
+def original_model(
+    model # `SRModel`
+): # `SRModel` that it was optimized from; `model` itself where it was not
+    "The model behind an optimized one: it can be trained, saved, and taken to another device."
+    return model._original_model()
+
 def optimize_for_inference(
     model, # `SRModel`, on its device
     precision='auto' # 'float32', 'bfloat16', or 'auto': bfloat16 on a CPU that multiplies it natively, else float32, on a CUDA GPU with TF32
 ): # `SRModel` for inference only; `model` itself where nothing can be gained. `.precision` says in which it runs, 'tf32' where that is allowed
     "A model as fast as its device allows. TSRError if the model or the device does not support `precision`."
-    device = next(chain(model.parameters(), model.buffers()), torch.empty(0)).device.type
+    device = _device_type(model)
     _check_precision(model, precision, device)
     if isinstance(model, _Optimized): return model if precision in ('auto', model.precision) else optimize_for_inference(model._net[0], precision)
     if device == 'cpu' and torch.backends.mkldnn.is_available():
         if type(model) in (TSRNet, AlignedNet):
             if precision == 'auto': precision = 'bfloat16' if has_native_bfloat16() else 'float32'
             return FusedTSRNet(model, precision).eval()
-        if isinstance(model, TSRCNN) and model.padding == 'same' and isinstance(model.scale, int): return FusedTSRCNN(model).eval()
+        if type(model) is TSRCNN and model.padding == 'same' and isinstance(model.scale, int): return FusedTSRCNN(model).eval()
     if precision == 'auto': precision = 'tf32' if device == 'cuda' else 'float32'
     if isinstance(model, Interpolation) or precision == 'float32' and device != 'cuda': return model # no convolution, or no TF32
     return _InPrecision(model, precision).eval()
@@ -242,6 +254,12 @@ def pick_device(
             else: reason = 'is none; choose auto, cpu, cuda (an NVIDIA or AMD GPU), cuda:1 (the second one) or mps (an Apple GPU)'
             raise TSRError(f'device {device!r} {reason}') from None
     return torch.device('cuda' if torch.cuda.is_available() else 'mps' if torch.backends.mps.is_available() else 'cpu')
+
+def synchronize(
+    device # `torch.device`
+):
+    "Wait until `device` has finished, so that a clock measures all of its work."
+    if device.type not in ('cpu', 'meta'): torch.accelerator.synchronize(device)
 
 # %% ../nbs/25_inference.ipynb #61cb912b
 def tee_into(
@@ -452,7 +470,10 @@ class ModelRunner:
         precision='auto' # as in `optimize_for_inference`
     ):
         self.device = pick_device(device)
-        net = load_model(model).to(self.device, memory_format=torch.channels_last)
+        net = load_model(model)
+        if isinstance(net, _Optimized) and net._made_for != self.device.type:
+            net = copy.deepcopy(original_model(net)).eval() # a copy: the optimized one still works where it is
+        net = net.to(self.device, memory_format=torch.channels_last)
         self.model = optimize_for_inference(net, precision)
         self.on_cpu = self.device.type == 'cpu'
         self.batch = batch or (1 if self.on_cpu else 8)
@@ -483,9 +504,11 @@ class ModelRunner:
 
     def _stream_to_device(self, frames, width, height, as_bytes):
         "CPU threads search for flow, and align, ahead of the device, so that it does not wait; frames that it stacks or aligns itself are sent once."
+        size = min(self.batch, max(1, int(self.pixels / (width * height)))) # of larger frames fewer at a time, in larger tiles; fewer wait there
         if self.model.stacks_frames:
-            windows = self._windows((_floats(frame).to(self.device) for frame in frames), _now)
-            for batch in _batched(windows, self.batch): yield from self.run(batch, as_bytes)
+            with _memory_errors(width, height):
+                windows = self._windows((_floats(frame).to(self.device) for frame in frames), _now)
+                for batch in _batched(windows, size): yield from self.run(batch, as_bytes)
             return
         with thread_pool(self.threads) as pool, _memory_errors(width, height):
             windows = self._windows(frames, pool.submit)
@@ -493,7 +516,6 @@ class ModelRunner:
                 aligned = ordered_map(self._align, windows, pool, 2 * self.batch)
                 for batch in _batched(aligned, self.batch): yield from self.reconstruct(torch.stack(batch), as_bytes)
                 return
-            size = min(self.batch, max(1, int(self.pixels / (width * height)))) # of larger frames fewer at a time, in larger tiles; fewer wait there
             for batch in _batched(_read_ahead(windows, 2 * size), size): yield from self.run(batch, as_bytes, in_order=True)
 
     def _windows(self, frames, submit): # iterator of lists of frames, or of `_Moving` where the model wants motion
@@ -568,7 +590,7 @@ class ModelRunner:
             tile = take(halo_rows, halo_columns)
             sr = self.model.reconstruct(tile)
             if sr.shape[-1] != int(s * tile.shape[-1]):
-                raise TSRError(f'{type(_original(self.model)).__name__}: its frames are smaller than {s} times what goes in; build it with padding="same"')
+                raise TSRError(f'{type(original_model(self.model)).__name__}: its frames are smaller than {s} times what goes in; build it with padding="same"')
             if len(cut) == 1: return _finish(sr, as_bytes)
             inner = [slice(s * (core.start - whole.start), s * (core.stop - whole.start)) for core, whole in ((rows, halo_rows), (columns, halo_columns))]
             sr = _finish(sr[..., inner[0], inner[1]], as_bytes)
@@ -578,12 +600,8 @@ class ModelRunner:
 
     def __reduce__(self):
         "Copies, and other processes, optimize the model again: it may be another device."
-        net = _original(self.model)
+        net = original_model(self.model)
         return type(self), (net if self.on_cpu else copy.deepcopy(net).cpu(), *self._options)
-
-def _original(model): # `SRModel` that it was optimized from
-    while isinstance(model, _Optimized): model = model._net[0]
-    return model
 
 _MEMORY_ERRORS = "out of memory|can't allocate memory|cannot allocate memory|insufficient memory|not enough memory"
 
@@ -652,8 +670,9 @@ class Upscaler:
     ): # (width, height) of the frames that go out
         "The size of the result. TSRError if there is none."
         if scale is not None and size is not None: raise TSRError('give a scale or a size, not both')
-        if size is None: size = [int(n * (self.model.scale if scale is None else _parse_scale(scale))) for n in (width, height)]
-        else: size = _parse_size(size)
+        if size is not None: size = _parse_size(size)
+        elif scale is None: size = [int(n * self.model.scale) for n in (width, height)]
+        else: size = [int(n * _parse_scale(scale) + 1e-6) for n in (width, height)] # 720 * 1.4 is a little less than 1008
         if min(size) < 1: raise TSRError(f'a size of {size[0]}x{size[1]} is too small')
         return tuple(size)
 
@@ -818,7 +837,7 @@ def _unchanged(src, read, start, duration):
 
 def _fingerprint(model): # str
     "What tells models apart: architecture, arguments and weights."
-    model = _original(model)
+    model = original_model(model)
     digest = hashlib.sha256(json.dumps(model.args, sort_keys=True, default=str).encode())
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode() + tensor.detach().cpu().reshape(-1).contiguous().view(torch.uint8).numpy().tobytes())

@@ -163,7 +163,7 @@ class MSE(nn.Module):
         return mse(pred, target).mean()
 
 class DSSIM(nn.Module):
-    "Mean of 1 - SSIM over the images"
+    "Mean of 1 - SSIM over the images, as in the original report: twice what others call DSSIM"
     def __init__(self,
         window='gaussian',  # SSIM's window, as in `ssim`
     ):

@@ -145,6 +145,8 @@ class SRModel(nn.Module):
     def forward(self, x): # (B, T, C, h, w) or (B, C', h, w) -> (B, C, s*h, s*w)
         return self.reconstruct(self.align_batch(x) if x.ndim == 5 else x)
 
+    def _original_model(self): return self # a model that was optimized for a device answers with the one that it was made from
+
 # %% ../nbs/02_model.ipynb #c0a70031
 def align_on_cpu(
     align, # `SRModel.align`, or a function (T, C, h, w) -> (C', h, w)
@@ -185,13 +187,14 @@ class Interpolation(SRModel):
 # %% ../nbs/02_model.ipynb #ce67ac51
 @MODELS.register
 class LinearFilter(SRModel):
-    "One linear filter for each HR pixel that an LR pixel becomes, the same for the three colours."
+    "One linear filter for each HR pixel that an LR pixel becomes, the same for the three colours. Raises `TSRError` for an even size."
     ranges = SRModel.ranges | dict(size=(1, 99))
     def __init__(self,
         scale=2, # a whole number
         size=9 # of the filters, odd
     ):
         super().__init__(whole_scale(scale, 'LinearFilter'))
+        if size % 2 == 0: raise TSRError(f'size={size}: an even filter has no centre; give an odd number')
         self.size = size
         self.weight = nn.Parameter(torch.zeros(self.scale**2, 1, size, size))
 
@@ -210,17 +213,19 @@ class LinearFilter(SRModel):
 def fit_linear(
     examples, # iterable of (window (T, C, h, w), HR frame (C, s*h, s*w)), as from `MultiVideoDataset`
     scale=2, # a whole number
-    size=9 # of the filters, odd
+    size=9, # of the filters, odd
+    frames_back=None # of the windows; None: as many behind as ahead
 ): # `LinearFilter`
     "The linear filter with the smallest squared error on `examples`, by the normal equations."
+    model = LinearFilter(scale, size) # first: it refuses sizes that cannot be
     xx, xy = torch.zeros(size**2, size**2, dtype=torch.float64), torch.zeros(size**2, scale**2, dtype=torch.float64)
     for window, hr in examples:
-        lr = F.pad(window[len(window) // 2][:, None], (size // 2,) * 4, mode='replicate') # (C, 1, h+8, w+8)
+        center = len(window) // 2 if frames_back is None else frames_back
+        lr = F.pad(window[center][:, None], (size // 2,) * 4, mode='replicate') # (C, 1, h+8, w+8)
         x = F.unfold(lr, size).movedim(1, -1).flatten(0, 1).double() # (C*h*w, 81)
         y = F.pixel_unshuffle(hr[:, None], scale).movedim(1, -1).flatten(0, -2).double() # (C*h*w, 4)
         xx += x.T @ x
         xy += x.T @ y
-    model = LinearFilter(scale, size)
     with torch.no_grad():
         w = torch.linalg.solve(xx + 1e-6 * xx.trace() / len(xx) * torch.eye(len(xx)), xy) # ridge: the patches may all be alike
         model.weight.copy_(w.T.reshape(-1, 1, size, size))
@@ -229,7 +234,7 @@ def fit_linear(
 # %% ../nbs/02_model.ipynb #1aa6f038
 @MODELS.register
 class TSRCNN(SRModel):
-    "SRCNN over a stack of bicubically enlarged frames: the original report's network. Raises `TSRError` for an unknown padding."
+    "SRCNN over a stack of bicubically enlarged frames: the original report's network. Raises `TSRError` for an unknown padding or an even kernel."
     ranges = SRModel.ranges | dict(widths=(1, 4096), kernels=(1, 99))
     def __init__(self,
         frames_back=1, # frames before the one that is enlarged
@@ -241,8 +246,9 @@ class TSRCNN(SRModel):
     ):
         super().__init__(scale, frames_back, frames_forward)
         if padding not in ('same', 'valid'): raise TSRError(f"padding={padding!r}: choose 'same' or 'valid'")
-        self.padding, self.margin = padding, sum(k // 2 for k in kernels)
         extract, mapping, output = kernels
+        if not all(k % 2 for k in kernels): raise TSRError(f'kernels={list(kernels)}: an even kernel has no centre; give odd numbers')
+        self.padding, self.margin = padding, sum(k // 2 for k in kernels)
         self.layers = nn.Sequential(
             nn.Conv2d(self.align_channels, widths[0], extract), nn.ReLU(inplace=True),
             nn.Conv2d(widths[0], widths[1], mapping), nn.ReLU(inplace=True),
@@ -518,6 +524,16 @@ def _channel_map(old, new): # two models -> (new channels, old channels)
         if same: moved[names.index(min(same, key=lambda name: abs(name[1] - at))), k] = 1
     return moved
 
+def _with_other_channels(name, args, count): # dict of tensors
+    "The state of a new model that takes more or fewer channels than `count`: its shapes tell which layers read them."
+    with torch.random.fork_rng(()): # its weights are not used, and change nothing that is drawn later
+        for back, forward in ((1, 0), (0, 1), (-1, 0), (0, -1)): # what lies in the model's ranges
+            frames = dict(frames_back=args['frames_back'] + back, frames_forward=args['frames_forward'] + forward)
+            try: other = create_model(name, **args | frames)
+            except TSRError: continue
+            if other.align_channels != count: return other.state_dict()
+    raise RuntimeError(f'{name} takes {count} channels only')
+
 def adapt_frames(
     model, # `SRModel`, trained
     frames_back, frames_forward # that the new one takes
@@ -525,15 +541,20 @@ def adapt_frames(
     "A model with other neighbours and the weights of this one. Raises `TSRError` if its architecture does not allow it."
     name = _registered_name(model)
     wanted = dict(frames_back=frames_back, frames_forward=frames_forward)
-    if model.channel_names is None or not wanted.keys() <= model.args.keys():
+    shifted = frames_back != model.frames_back and frames_back + 1 + frames_forward == model.num_frames
+    plain = isinstance(model, PlainModel) # its sizes are its own: which layers read the frames is not known
+    if shifted and plain or model.channel_names is None or not wanted.keys() <= model.args.keys():
         raise TSRError(f'{name}: was trained with {model.frames_back} frames before and {model.frames_forward} after, which its '
                        f'architecture cannot change to {frames_back} and {frames_forward}')
     new, args = None, {k: v for k, v in model.args.items() if k != 'module'} | wanted
     try:
         new = create_model(name, **args)
-        moved, state = _channel_map(model, new), new.state_dict()
-        for k, weight in model.state_dict().items():
-            same = weight.shape == state[k].shape
+        moved, state, old = _channel_map(model, new), new.state_dict(), model.state_dict()
+        # the layers that read channels have other shapes in a model with more channels; if there are as many as before, another model shows them
+        unseen = new.align_channels == model.align_channels and new.channel_names != model.channel_names
+        other = _with_other_channels(name, args, new.align_channels) if unseen else old
+        for k, weight in old.items():
+            same = other[k].shape == state[k].shape
             state[k] = weight if same else torch.einsum('oi...,ni->on...', weight, moved)
         new.load_state_dict(state)
     except (RuntimeError, KeyError):
@@ -548,13 +569,13 @@ def export_onnx(
 ):
     """Write a model as ONNX: input `window` (B, T, C, h, w), or, where the model searches for motion, `features` (B, C', h, w) from its `align`;
     output `frame` (B, C, s*h, s*w). Raises `TSRError` without a network or without the packages."""
-    model, path = load_model(model), Path(path)
-    name = model.onnx_input
+    model, path = load_model(model)._original_model().eval(), Path(path)
+    name, device = model.onnx_input, next(chain(model.parameters(), model.buffers()), torch.empty(0)).device
     if name is None: # players have interpolations of their own; a network fused for this CPU is exported in its original form
         raise TSRError(f'{type(model).__name__}: has no network to export')
     if missing := [package for package in ('onnx', 'onnxscript') if find_spec(package) is None]:
         raise TSRError(f"{path}: not written, {' and '.join(missing)} cannot be imported; pip install 'tsr[onnx]'")
-    x = torch.rand(2, *((model.num_frames, 3) if name == 'window' else (model.align_channels,)), 20, 24)
+    x = torch.rand(2, *((model.num_frames, 3) if name == 'window' else (model.align_channels,)), 20, 24).to(device)
     free = {axis: torch.export.Dim.DYNAMIC for axis in (0, x.ndim - 2, x.ndim - 1)}
     with atomic_write(path) as part:
         torch.onnx.export(model, (x,), part, dynamo=True, external_data=False, verbose=False,

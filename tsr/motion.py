@@ -55,7 +55,7 @@ def warp(
     h, w = flow.shape[:2]
     x, y = _grid(rows or slice(0, h), cols or slice(0, w))
     x, y = x + flow[..., 0], y + flow[..., 1]
-    offsets = (np.arange(scale, dtype=np.float32) + .5) / scale - .5 # HR pixels from the middle of their LR pixel
+    offsets = (np.arange(scale, dtype=np.float32) + .5) / scale - .5 # of the HR pixels from the centre of their LR pixel, in LR pixels
     across, down = [x + d for d in offsets], [y + d for d in offsets]
     out = np.empty((scale**2, h, w), np.float32) if out is None else out
     for plane, (v, u) in zip(out, product(down, across)):
@@ -167,7 +167,7 @@ def align_neighbours(
     region=None, # (rows, cols) as slices: the part that is wanted; None: the whole frame
     gain=1., # factor of the differences
     out=None # float32 (C', h, w), to be filled
-): # float32 (C', h, w), C' = (T-1)*s*s, and 2 for each phase
+): # float32 (C', h, w), C' = (T-1)*s*s, and 2 for each neighbour with a phase
     """Luma of the neighbours at the HR positions of each LR pixel, minus the luma of that LR pixel, and the phases:
     how far (right, down) from the nearest pixel of the neighbour that LR pixel is found, in [-0.5, 0.5]."""
     rows, cols = region or [slice(0, n) for n in motion.luma[center].shape]

@@ -77,7 +77,7 @@ def pixel_shuffle(
 # %% ../nbs/07_network.ipynb #e78185aa
 class TSRNet(SRModel):
     "Stacked frames -> residual blocks at low resolution -> pixel shuffle, added to bicubic interpolation."
-    ranges = SRModel.ranges | dict(features=(1, 4096), blocks=(0, 1000), leak=(-10., 10.))
+    ranges = SRModel.ranges | dict(features=(1, 4096), blocks=(0, 1000), leak=(0., 10.)) # `leaky_relu_` has no gradient for a negative slope
     precisions = ('float32', 'bfloat16')
     def __init__(self,
         frames_back=1, # frames before the one that is enlarged
