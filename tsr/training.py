@@ -234,15 +234,16 @@ def split_videos(
     seed=0, # of the choice
     frames=None # in the video, if there is only one; None: it is split at `1 - share` exactly
 ): # (videos, part) for training and (videos, part) for validation; a part is (from, to) as a share of each video's frames
-    """Hold out whole videos for validation; a single video is split by time, with at least one frame on each side.
-    Raises `TSRError` for a single frame."""
+    """Hold out whole videos for validation, at least one and not all; a single video is split by time, with at least one frame
+    on each side. Raises `TSRError` for a single frame."""
     if len(videos) == 1:
         cut = 1 - share if frames is None else 1 - min(max(1, round(share * frames)), frames - 1) / frames
         if frames == 1:
             name = getattr(videos[0], 'path', videos[0])
             raise TSRError(f'{name}: one frame cannot be split into training and validation; add another video')
         return (videos, (0., cut)), (videos, (cut, 1.))
-    held = set(np.random.default_rng(seed).permutation(len(videos))[:max(1, round(share * len(videos)))].tolist())
+    count = min(max(1, round(share * len(videos))), len(videos) - 1)
+    held = set(np.random.default_rng(seed).permutation(len(videos))[:count].tolist())
     pick = lambda keep: [v for i, v in enumerate(videos) if (i in held) == keep]
     return (pick(False), (0., 1.)), (pick(True), (0., 1.))
 
@@ -308,6 +309,7 @@ class Validator:
         self.data, self.criterion, self.device, self.share = data, criterion, device, share
         self.metrics = tuple(dict.fromkeys(('psnr', 'ssim', *metrics)))
         for source, size in zip(getattr(data, 'sources', ()), getattr(data, 'sizes', ())): check_border(source.path, *size.hr)
+        if isinstance(data, ExampleDataset): check_border(data.path, *data[0][1].shape[:-3:-1])
         self.indices = evenly_spaced(len(data), frames)
         self.baselines = {'': Interpolation('bicubic', float(data.scale)).to(device)} # suffix of its column: model
         if data.scale == 2: self.baselines['_linear'] = load_model('linear').to(device)
@@ -351,8 +353,9 @@ class LearningRate(Callback):
     "Sets the learning rate of each step."
     every_process, stepped = True, None
     def before_fit(self, trainer):
-        schedule = SCHEDULES[trainer.config.schedule]
-        self.stepped = _Stepped(schedule, trainer.config, trainer.total_steps) if isinstance(schedule, type) else None
+        c, schedule = trainer.config, SCHEDULES[trainer.config.schedule]
+        self.stepped = _Stepped(schedule, c, trainer.total_steps) if isinstance(schedule, type) else None
+        if not self.stepped: _make(f'schedule={c.schedule}', partial(scheduled_learning_rate, c, 0, 0.), {}) # wrong arguments: now, not after loading
 
     def before_batch(self, trainer):
         c, step = trainer.config, trainer.step
@@ -558,7 +561,7 @@ class ExampleSplit:
         if len(data) < 2: raise TSRError(f'{type(data).__name__}: {len(data)} examples cannot be split; give validation=another data set')
         share = config.validation if isinstance(config.validation, float) else .1
         order = np.random.default_rng(config.seed).permutation(len(data)).tolist()
-        held = max(1, round(share * len(data)))
+        held = min(max(1, round(share * len(data))), len(data) - 1)
         return cls(ExampleDataset(data, sorted(order[held:]), config.seed), ExampleDataset(data, sorted(order[:held])))
 
     def state(self): # dict that JSON can hold
@@ -656,7 +659,7 @@ def build_model(
 def _make(kind, entry, args): # kind: for the message
     "An entry of a registry with its options."
     try: return entry(**args)
-    except TypeError as e: raise TSRError(f'{kind}: {first_line(e)}; set {kind.partition("=")[0]}_args') from None
+    except (TypeError, ValueError) as e: raise TSRError(f'{kind}: {first_line(e)}; set {kind.partition("=")[0]}_args') from None
 
 def build_loss(
     name, # in `LOSSES`
@@ -731,7 +734,7 @@ class Checkpoints(Callback):
         tensors, others = optimizer_state(trainer.optimizer)
         scalars = {k: getattr(trainer, k) for k in (*self.position, *self.length)} | dict(
             averaged=int(average.n_averaged) if average else 0, scaler=scaler.state_dict() if scaler else {}, optimizer=others,
-            config=asdict(trainer.config), precision=trainer.precision, split=trainer.split.state())
+            config=asdict(trainer.config), precision=trainer.precision, split=trainer.split.state(), trained_on=trainer.trained_on)
         save_state(self.states[0], scalars, self.states[1], net=trainer.accelerator.unwrap_model(trainer.net).state_dict(),
                    average=average.module.state_dict() if average else {}, optimizer=tensors)
 
@@ -764,9 +767,11 @@ class Checkpoints(Callback):
             raise TSRError(f'{self.folder}: its state is from an older tsr and cannot be resumed; fine-tune its best.safetensors')
         split, change = trainer.split.restore(scalars['split'], trainer.sources, self.folder)
         if change and trainer.main: warnings.warn(change)
-        trainer.begun, trainer.planned = scalars.get('begun', trainer.begun), scalars.get('planned', lengths(before))
-        self._take_length(trainer, before, scalars)
+        trainer.trained_before = scalars.get('trained_on', trainer.trained_before) # also videos that are missing now
         trainer.use_split(split)
+        trainer.begun, trainer.planned = scalars.get('begun', trainer.begun), scalars.get('planned', lengths(before))
+        self._take_length(trainer, before, scalars) # after the split: its groups count, and a new name has its number of videos
+        trainer._set_budget()
         trainer.accelerator.unwrap_model(trainer.net).load_state_dict(groups['net'])
         if trainer.average:
             trainer.average.module.load_state_dict(groups['average'])
@@ -774,6 +779,7 @@ class Checkpoints(Callback):
         restore_optimizer(trainer.optimizer.optimizer, groups['optimizer'], scalars['optimizer'])
         if scalars['scaler']: trainer.accelerator.scaler.load_state_dict(scalars['scaler'])
         for k in self.position: setattr(trainer, k, scalars[k])
+        trainer.group = min(trainer.group, len(trainer.groups) - 1) # fewer than before, where videos are missing
         trainer.row, trainer.resumed = trainer.history[-1] if trainer.history else {}, True
 
     def _take_length(self, trainer, before, scalars):
@@ -825,6 +831,9 @@ def _check_output(model, lr, sr, hr):
     if height > truth_h or width > truth_w or truth_w > w and width <= w:
         raise TSRError(f'{type(model).__name__}: makes {width}x{height} of {w}x{h}, where the ground truth is '
                        f'{truth_w}x{truth_h}; check its last layer')
+    if min(height, width) < 11: # patches are checked before; examples of one's own, and what a network leaves out, are known now
+        raise TSRError(f'{type(model).__name__}: makes {width}x{height} of {w}x{h}, too small to be scored, SSIM needs 11 pixels a '
+                       'side; train on larger patches or examples')
 
 def _warn_of_idle(model):
     "Name the weights that the loss does not reach."
@@ -901,7 +910,7 @@ def _time_step(trainer, net, x, hr): # seconds
             start = time.monotonic()
             sr = net(x)
             trainer.criterion(sr, center_crop(hr, sr.shape[-2:])).sum().backward()
-            if x.is_cuda: torch.cuda.synchronize()
+            if x.device.type not in ('cpu', 'meta'): torch.accelerator.synchronize(x.device) # or the clock stops before the work
     trainer.optimizer.zero_grad()
     net.load_state_dict(state)
     return time.monotonic() - start
@@ -922,6 +931,13 @@ def _with_model(config, model, data): # `TrainConfig`, and the model where it is
     args = {k: v for k, v in net.args.items() if k not in ('module', 'scale', 'frames_back', 'frames_forward')}
     name = net.args['module'] if 'module' in net.args else MODELS.name_of(type(net))
     return replace(config, model=name, model_args=args), net
+
+def _check_patch(config, net):
+    "What the network makes of a patch must be large enough for SSIM, which every report measures."
+    least = 11 + 2 * getattr(net, 'margin', 0) * (getattr(net, 'padding', 'same') == 'valid') # HR pixels
+    if config.patch and config.patch * net.scale < least:
+        raise TSRError(f'patch={config.patch}: too small to be scored, SSIM needs 11 pixels a side at high resolution; '
+                       f'at least {math.ceil(least / net.scale)}')
 
 def _split(videos, config, validation): # list of `VideoSource`, and the split
     "What is trained and validated on."
@@ -951,6 +967,7 @@ class MultiTrainer:
         self.out, self.sampler = Path(out), sampler
         self.config, net = _with_model(config or TrainConfig(), model, videos if is_dataset(videos) else None)
         net = net or build_model(self.config)
+        if not is_dataset(videos): _check_patch(self.config, net)
         self.precision = pick_precision(self.config.precision, self.config.device, net)
         self.accelerator = make_accelerator(self.precision, self.config.device)
         self.processes, self.main = self.accelerator.num_processes, self.accelerator.is_main_process
@@ -962,10 +979,9 @@ class MultiTrainer:
         self.net, self.optimizer = self.accelerator.prepare(self.net, self.optimizer)
         self.criterion = build_loss(self.config.loss, self.accelerator.device, **self.config.loss_args)
         self.begun, self.planned, self.started = (0, 0, 0.), lengths(self.config), False
+        self.trained_before = getattr(net, 'provenance', {}).get('trained_on', [])
         self.sources, split = _split(videos, self.config, validation)
         self.use_split(split)
-        before = getattr(net, 'provenance', {}).get('trained_on', [])
-        self.trained_on = list(dict.fromkeys([*before, *(source.path.name for source in split.train)]))
         self.name, self.git_commit = self.full_name, git_commit()
         self.epoch = self.step = self.batch = self.batches = self.group = 0
         self.elapsed, self.best, self.learning_rate, self.examples_per_second = 0., -math.inf, 0., 0.
@@ -981,6 +997,7 @@ class MultiTrainer:
         "Train on these videos, in groups, and validate on those."
         self.split, size = split, self.config.video_batch_size or len(split.train)
         train = split.train
+        self.trained_on = list(dict.fromkeys([*self.trained_before, *(source.path.name for source in train)]))
         self.groups = [train[i:i + size] for i in range(0, len(train), size)]
         self._set_budget()
         held_out = self.dataset(split.validation, split.validation_part, segment=1)
@@ -1205,7 +1222,7 @@ class MultiTrainer:
     @property
     def finished(self):
         "Whether the budget is spent, or validation has not become better for `patience` epochs."
-        scores = [row['psnr'] for row in self.history[self.begun[0]:]]
+        scores = [-math.inf if math.isnan(row['psnr']) else row['psnr'] for row in self.history[self.begun[0]:]]
         waited = len(scores) - 1 - scores.index(max(scores)) if scores else 0
         return self.progress >= 1 or bool(self.config.patience) and waited >= self.config.patience
 
