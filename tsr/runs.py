@@ -45,12 +45,13 @@ def save_state(
 def load_state(
     path # written by `save_state`
 ): # scalars, and a dict of groups of tensors
-    "Read what `save_state` wrote."
+    "Read what `save_state` wrote, into memory: the file can be replaced afterwards."
     groups = defaultdict(dict)
     with safe_open(path, 'pt') as f:
         for key in f.keys():
             group, name = key.split('/', 1)
-            groups[group][name] = f.get_tensor(key)
+            # a copy: the tensor itself is a view of the mapped file, and an optimizer would keep it, which Windows then refuses to replace
+            groups[group][name] = f.get_tensor(key).clone()
         return json.loads(f.metadata()['state']), groups
 
 # %% ../nbs/26_runs.ipynb #2600a001
@@ -190,7 +191,7 @@ class Progress(Callback):
         self.bar = tqdm(total=trainer.batches, initial=trainer.batch - 1, desc=name, leave=False)
         self.shown = trainer.epoch, trainer.phase
 
-    def before_fit(self, trainer): self.lines = 0
+    def before_fit(self, trainer): self.shown, self.lines = None, 0 # the bar of a stopped epoch is closed, a resumed one gets its own
 
     def after_epoch(self, trainer):
         self.gain = f' | gain {trainer.row["gain_psnr"]:+.2f} dB'
