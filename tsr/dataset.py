@@ -700,7 +700,8 @@ class Symmetry(NamedTuple):
 
     def window(self, x): # (T, h, w), packed
         "The frames of a window, in their new order."
-        return self.pixels(x)[::-1 if self.backwards else 1]
+        x = self.pixels(x)
+        return x[::-1] if self.backwards and len(x) > 1 else x # PyTorch takes no negative stride, of a single frame neither
 
     def flow(self, x): # float32 (h, w, 2)
         "A flow: what was to the right of a pixel may be below it now."
