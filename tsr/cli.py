@@ -51,7 +51,7 @@ from .segments import discard_segments, finished_frames, segments_folder
 from .shards import is_shards, write_shards
 from .streams import AUDIO
 from .training import OTHER_NAMES, MultiTrainer, TrainConfig, git_commit
-from .upscaling import is_pictures, run_job
+from .upscaling import ENCODER, is_pictures, run_job
 from .video import CONTAINERS, output_exists, pick_suffix, probe, write_frames
 
 # %% ../nbs/30_cli.ipynb #6fe6595f
@@ -148,27 +148,30 @@ def _upscale_sample(model, device, precision, **options):
     except OSError as e:
         raise TSRError(f'{folder.absolute()}: the folder for the sample clip cannot be made ({e.strerror}); '
                        'change to a folder that can be written, or name a video') from None
-    hr, lr, sr = (folder/f'sample_{name}.mp4' for name in ('720p', '360p', '720p_tsr'))
+    hr, lr = (folder/f'sample_{height}p.mp4' for height in (720, 360))
     typer.echo(f'No video given: rendering the sample scene {TEST_SCENES[0]!r}, whose ground truth is known ...')
     make_sample(TEST_SCENES[0], hr)
     write_frames(lr, (to_bytes(x) for x, _ in read_pairs(hr)), fps=probe(hr).fps, lossless=True)
-    upscaler = Upscaler(model, device, precision=precision)
+    upscaler, info = Upscaler(model, device, precision=precision), probe(lr)
+    own, small = upscaler.model.scale, shrunk_size(info.width, info.height, options['shrink'])
+    height = upscaler.out_size(*small, options['scale'], options['size'])[1]
+    sr = folder/f'sample_{height}p_tsr.mp4'
     done = upscaler.video(lr, sr, **options)
-    df = evaluate({model or 'default': upscaler.model}, hr, every=5, device=device)
-    typer.echo(f'\n{_format_scores(df)}')
-    typer.echo(f'(RGB, gain over bicubic; every 5th of {done["frames"]} frames scored, a border of 8 pixels left out)\n')
+    if own > 1: # a model that does not enlarge has no ground truth here
+        df = evaluate({model or 'default': upscaler.model}, hr, every=5, scale=own, device=device)
+        reduced = '' if own == 2 else f' after a reduction by {own:g}'
+        typer.echo(f'\n{_format_scores(df)}')
+        typer.echo(f'(RGB, gain over bicubic; every 5th of {done["frames"]} frames scored{reduced}, a border of 8 pixels left out)\n')
     speed = f'{done["frames"]} frames in {done["seconds"]:.1f} s, {done["fps"]:.1f} frames per second'
-    typer.echo(f'360p to 720p: {speed} with reading and writing')
+    typer.echo(f'{info.height}p to {height}p: {speed} with reading and writing')
     typer.echo(f'low resolution: {lr}\nupscaled: {sr}\nground truth: {hr}')
 
 # %% ../nbs/30_cli.ipynb #c11e0006
-_ENCODER = 'tsr upscale' # the tag by which results are recognised
-
 def _is_result(path, stems, read_tag):
     "Whether a file bears the name of a result whose source is there, or the tag that `tsr upscale` writes."
     found = re.fullmatch(r'(.+)_tsr_\d+p', path.stem)
     if found and found[1] in stems: return True
-    try: return read_tag and probe(path).encoder == _ENCODER
+    try: return read_tag and probe(path).encoder == ENCODER
     except TSRError: return False # whoever uses the file says why it is broken
 
 def _find_inputs(
@@ -295,7 +298,7 @@ def upscale(
 ):
     "Enlarge videos. Timing, sound, subtitles and metadata are kept."
     options = dict(scale=scale, size=size, shrink=shrink, crf=crf, preset=preset, lossless=lossless,
-                   start=start, duration=duration, compare=compare, strict=strict, audio=audio.value, encoder=_ENCODER,
+                   start=start, duration=duration, compare=compare, strict=strict, audio=audio.value, encoder=ENCODER,
                    codec=codec, hdr=hdr, deinterlace=deinterlace, fps=fps)
     keep_freed_memory()
     if not videos: return _upscale_sample(model, device, precision, **options)
@@ -611,10 +614,11 @@ def export(
     plugin: _Plugin = None,
 ):
     "Write a model as ONNX, for programs without PyTorch. Needs: pip install 'tsr[onnx]'"
-    out = out or Path(f'{Path(model).stem}.onnx')
-    export_onnx(model, out)
-    typer.echo(f'{out}: {out.stat().st_size:,} bytes; input "window" (batch, frames, channels, height, width) in [0, 1], '
-               'output "frame"')
+    net, out = load_model(model), out or Path(f'{Path(model).stem}.onnx')
+    export_onnx(net, out)
+    what = ('(batch, frames, channels, height, width) in [0, 1]' if net.onnx_input == 'window' else
+            f'(batch, {net.align_channels}, height, width), from the `align` of the model')
+    typer.echo(f'{out}: {out.stat().st_size:,} bytes; input "{net.onnx_input}" {what}, output "frame"')
 
 # %% ../nbs/30_cli.ipynb #f2f29b97
 def _page_notebook(
@@ -679,7 +683,7 @@ def _check_host(host):
 
 def _link(host, port, token): # str
     "The address that a visitor opens; where the server listens on all interfaces, with the name of this machine."
-    name = socket.gethostname() if host in ('0.0.0.0', '::', '*') else f'[{host}]' if ':' in host else host
+    name = socket.gethostname() if host in ('0.0.0.0', '::', '*') else f'[{host}]' if ':' in host else host # with glibc, * stands for all too
     return f'http://{name}:{port}/?token={token}'
 
 @app.command('app')

@@ -18,8 +18,8 @@ import threading
 import time
 import warnings
 from collections import Counter
-from contextlib import ExitStack, nullcontext
-from itertools import pairwise
+from contextlib import ExitStack, closing, nullcontext
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -88,11 +88,12 @@ SEQUENCE_METRICS = dict(tpsnr_y=_TemporalPSNR, vmaf=_VMAF) # measures of consecu
 def _extra(df): return [metric for metric in SEQUENCE_METRICS if metric in df] # which of them a table has
 
 def _check_extra(extra, every):
-    "TSRError for names that are not in `SEQUENCE_METRICS`, and for frames that are left out."
-    if isinstance(extra, str): extra = [extra]
+    "The names as a list. TSRError for one that is not in `SEQUENCE_METRICS`, and for frames that are left out."
+    extra = [extra] if isinstance(extra, str) else list(extra)
     for name in extra:
         if name not in SEQUENCE_METRICS: raise TSRError(f'no measure {name!r}{did_you_mean(name, SEQUENCE_METRICS)}: choose from {", ".join(SEQUENCE_METRICS)}')
     if extra and every != 1: raise TSRError(f'{", ".join(extra)}: is measured on consecutive frames; score every frame (every=1)')
+    return extra
 
 # %% ../nbs/05_evaluation.ipynb #3a44c504
 BASELINES = (*INTERPOLATIONS, 'linear') # what needs no network
@@ -149,7 +150,8 @@ def score_video(
     on_frame=None, # called for each scored frame with its number, LR and HR (C, H, W), and a dict: name -> SR
     **options # scale, low_res, high_res, downscale, start, duration: as in `read_pairs`
 ): # DataFrame: model, frame, metrics, milliseconds
-    "Score each model on every Nth frame of one video. Raises `TSRError` if a frame has the wrong size."
+    "Score each model on every Nth frame of one video. Raises `TSRError` if a frame has the wrong size, or there is none."
+    extra = _check_extra(extra, 1)
     with ExitStack() as stack:
         sequences = {name: {metric: stack.enter_context(SEQUENCE_METRICS[metric](crop)) for metric in extra} for name in models}
         return _score_frames(models, sequences, path, every, crop, torch.device(device), bar, on_frame, options)
@@ -159,34 +161,41 @@ def _score_frames(models, sequences, path, every, crop, device, bar, on_frame, o
     "`score_video` with the measures of each model's sequence open."
     import pandas as pd
     there = {name for name, model in models.items() if align_device(model, device)}
-    rows, pairs, motion = [], prefetch(read_pairs(path, **options)), _SharedMotion(device if there else None)
+    rows, motion = [], _SharedMotion(device if there else None)
     align = {name: model.align if name in there else align_on_cpu(model.align) for name, model in models.items() if model.flow_search}
     back, forward = (max(getattr(m, side) for m in models.values()) for side in ('frames_back', 'frames_forward'))
-    for i, window in enumerate(stream_windows(enumerate(pairs), back, forward)):
-        if bar is not None: bar.update()
-        if i % every: continue
-        numbers, frames = [k for k, _ in window], [pair[0] for _, pair in window]
-        lr = torch.stack(frames)[None].to(device) # (1, T, C, h, w)
-        hr, made = window[back][1][1][None].to(device), {} # (1, C, H, W)
-        check_border(path, hr.shape[-1], hr.shape[-2], crop)
-        for name, model in models.items():
-            mine, searched = slice(back - model.frames_back, back + 1 + model.frames_forward), 0.
-            if model.flow_search: known, searched = motion.of(numbers[mine], frames[mine], model.flow_search, name in there)
-            begun = time.perf_counter()
-            sr = model(align[name](lr[0, mine] if name in there else frames[mine], known)[None].to(device) if model.flow_search else lr[:, mine])
-            _synchronize(device)
-            milliseconds = 1000 * (time.perf_counter() - begun + searched)
-            if sr.shape != hr.shape:
-                size, wanted = (f'{x.shape[-1]}x{x.shape[-2]}' for x in (sr, hr))
-                raise _WrongSize(f'{name}: makes {size} of {path}, the ground truth is {wanted}: is its scale {options.get("scale", 2)}?')
-            rows.append(dict(model=name, frame=i, **score_frame(sr, hr, crop), milliseconds=milliseconds))
-            for sequence in sequences[name].values(): sequence.add(quantize(sr), hr)
-            if on_frame: made[name] = sr[0].clamp(0, 1)
-        if on_frame: on_frame(i, frames[back], hr[0], made)
+    with closing(prefetch(read_pairs(path, **options))) as pairs: # an error's traceback would keep the decoder
+        for i, window in enumerate(stream_windows(enumerate(pairs), back, forward)):
+            if bar is not None: bar.update()
+            if i % every: continue
+            numbers, frames = [k for k, _ in window], [pair[0] for _, pair in window]
+            lr = torch.stack(frames)[None].to(device) # (1, T, C, h, w)
+            hr, made = window[back][1][1][None].to(device), {} # (1, C, H, W)
+            check_border(path, hr.shape[-1], hr.shape[-2], crop)
+            for name, model in models.items():
+                mine, searched = slice(back - model.frames_back, back + 1 + model.frames_forward), 0.
+                if model.flow_search: known, searched = motion.of(numbers[mine], frames[mine], model.flow_search, name in there)
+                begun = time.perf_counter()
+                sr = model(align[name](lr[0, mine] if name in there else frames[mine], known)[None].to(device) if model.flow_search else lr[:, mine])
+                _synchronize(device)
+                milliseconds = 1000 * (time.perf_counter() - begun + searched)
+                if sr.shape != hr.shape: raise _WrongSize(_wrong_size(name, model, path, lr, sr, hr))
+                rows.append(dict(model=name, frame=i, **score_frame(sr, hr, crop), milliseconds=milliseconds))
+                for sequence in sequences[name].values(): sequence.add(quantize(sr), hr)
+                if on_frame: made[name] = sr[0].clamp(0, 1)
+            if on_frame: on_frame(i, frames[back], hr[0], made)
+    if not rows: raise TSRError(f'{path}: no frames in this part; choose another start or duration')
     df = pd.DataFrame(rows)
     for name, metrics in sequences.items():
         for metric, sequence in metrics.items(): df.loc[df.model == name, metric] = sequence.scores()
     return df
+
+def _wrong_size(name, model, path, *frames): # str
+    "Why a model cannot be scored; the frames are LR, SR and HR."
+    lr, sr, hr = (f'{x.shape[-1]}x{x.shape[-2]}' for x in frames)
+    own, wanted = (f'{n:g}' for n in (model.scale, frames[2].shape[-1] / frames[0].shape[-1]))
+    why = f'it enlarges by {own}, the sizes ask for {wanted}' if own != wanted else f'it should make {wanted} times {lr}, the border included'
+    return f'{name}: makes {sr} of {path}, the ground truth is {hr}: {why}'
 
 # %% ../nbs/05_evaluation.ipynb #e7a10002
 def distinct_names(
@@ -197,8 +206,13 @@ def distinct_names(
     longest = max((len(p.parts) for p in paths), default=0)
     def candidates(p): return ['/'.join([*p.parts[-k:-1], last]) for k in range(1, longest + 1) for last in (p.stem, p.name)]
     rows = [candidates(p) for p in paths]
-    counts = [Counter(column) for column in zip(*rows)]
-    return [next(name for name, count in zip(row, counts) if count[name] == 1) for row in rows]
+    anywhere = Counter(name for row in rows for name in set(row)) # the stem of c.mp4.avi is the name of c.mp4
+    files = [Counter(column) for column in list(zip(*rows))[1::2]]
+    def shortest(row):
+        unique = (name for name in row if anywhere[name] == 1)
+        whole = (name for name, count in zip(row[1::2], files) if count[name] == 1) # c beside c.mp4: all its names are stems of the other
+        return next(chain(unique, whole))
+    return [shortest(row) for row in rows]
 
 def _is_file(model): return not isinstance(model, torch.nn.Module) and Path(model).suffix in ('.pt', '.safetensors')
 
@@ -229,19 +243,20 @@ def label_models(
 class _VideoWriter:
     "Encodes frames that are handed over one at a time, in a thread; the file appears at `close`."
     def __init__(self, path, fps):
-        self._frames, self._error, self._kept = queue.Queue(4), None, True
+        self._frames, self._error, self._kept, self._ended = queue.Queue(4), None, True, False
         self._thread = threading.Thread(target=self._write, args=(path, fps), daemon=True, name='tsr-save')
         self._thread.start()
 
     def _until_closed(self):
         while (image := self._frames.get()) is not None: yield image
+        self._ended = True
         if not self._kept: raise TSRError('not kept')
 
     def _write(self, path, fps):
         try: write_frames(path, self._until_closed(), fps=fps)
         except Exception as e:
             self._error = e
-            while self._kept and self._frames.get() is not None: pass # nobody waits for room
+            while not self._ended and self._frames.get() is not None: pass # until `close`: nobody waits for room
 
     def add(self, image):
         "Encode a frame, uint8 (H, W, 3)."
@@ -313,7 +328,7 @@ def _score_videos(models, paths, progress, save=None, **options): # dict: name -
     "Score one video after the other. One that cannot be read is left out with a warning."
     tables, errors, frames = {}, [], {}
     def leave_out(error):
-        errors.append(error)
+        errors.append(error.with_traceback(None)) # it would keep the frames that were read
         if len(paths) > 1: warnings.warn(f'left out: {error}', stacklevel=4)
     for path in paths:
         try: frames[path] = probe(path).frames
@@ -350,7 +365,7 @@ def evaluate(
     import pandas as pd
     device, ratio = pick_device(device), high_res / low_res if high_res and low_res else scale
     parse_degradation(downscale) # a mistyped name is reported before anything is scored
-    _check_extra(extra, every)
+    extra = _check_extra(extra, every)
     names = [b for b in baselines if b != 'linear' or ratio == 2] # the scale that the filter was fitted for
     if 'bicubic' not in names: names = ['bicubic', *names]
     made = _models_to_score(models, names, ratio, device, precision)
