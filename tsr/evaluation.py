@@ -29,7 +29,7 @@ from tqdm.auto import tqdm
 
 from .core import TSRError, atomic_write, did_you_mean, prefetch, write_json
 from .data import find_videos, read_pairs, stream_windows
-from .inference import align_device, optimize_for_inference, pick_device
+from .inference import align_device, on_device, optimize_for_inference, pick_device, synchronize
 from .losses import MAX_PSNR, METRICS, check_border, qm, quantize, score_frame, temporal_psnr
 from .model import INTERPOLATIONS, Interpolation, align_on_cpu, load_model
 from .motion import DeviceMotion, Motion, frame_luma, pair_flow, upload
@@ -133,10 +133,6 @@ class _SharedMotion:
     def _both(self, array): # on the CPU, and on the device
         return array, None if self.device is None else upload(array, self.device)
 
-def _synchronize(device):
-    "Wait until `device` has finished, so that a clock measures all of its work."
-    if device.type not in ('cpu', 'meta'): torch.accelerator.synchronize(device)
-
 # %% ../nbs/05_evaluation.ipynb #68354a31
 @torch.inference_mode()
 def score_video(
@@ -177,7 +173,7 @@ def _score_frames(models, sequences, path, every, crop, device, bar, on_frame, o
                 if model.flow_search: known, searched = motion.of(numbers[mine], frames[mine], model.flow_search, name in there)
                 begun = time.perf_counter()
                 sr = model(align[name](lr[0, mine] if name in there else frames[mine], known)[None].to(device) if model.flow_search else lr[:, mine])
-                _synchronize(device)
+                synchronize(device)
                 milliseconds = 1000 * (time.perf_counter() - begun + searched)
                 if sr.shape != hr.shape: raise _WrongSize(_wrong_size(name, model, path, lr, sr, hr))
                 rows.append(dict(model=name, frame=i, **score_frame(sr, hr, crop), milliseconds=milliseconds))
@@ -320,7 +316,7 @@ def _models_to_score(models, baselines, scale, device, precision):
     made = {b: Interpolation(b, scale) if b in INTERPOLATIONS else load_model(b) for b in baselines}
     def at_scale(m): return Interpolation(m, scale) if str(m) in INTERPOLATIONS else load_model(m)
     made |= {label: at_scale(m) for label, m in label_models(models).items()}
-    placed = {label: m.to(device, memory_format=torch.channels_last).eval() for label, m in made.items()}
+    placed = {label: on_device(m, torch.device(device)).eval() for label, m in made.items()}
     def fitting(label): return 'float32' if label in baselines else precision # baselines support it alone
     return {label: optimize_for_inference(m, fitting(label)) for label, m in placed.items()}
 

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['PRECISIONS', 'MALLOPT', 'DEINTERLACE', 'HDR', 'ToomCookConv', 'FusedTSRCNN', 'has_native_bfloat16',
            'supports_bfloat16', 'FusedTSRNet', 'original_model', 'optimize_for_inference', 'pick_device', 'synchronize',
-           'tee_into', 'side_by_side', 'tiles', 'thread_pool', 'tune_malloc', 'as_frame', 'shrunk_size', 'shrunk',
-           'align_device', 'ModelRunner', 'Upscaler', 'VideoPlan']
+           'on_device', 'tee_into', 'side_by_side', 'tiles', 'thread_pool', 'tune_malloc', 'as_frame', 'shrunk_size',
+           'shrunk', 'align_device', 'ModelRunner', 'Upscaler', 'VideoPlan']
 
 # %% ../nbs/25_inference.ipynb #71683146
 import copy
@@ -261,6 +261,14 @@ def synchronize(
     "Wait until `device` has finished, so that a clock measures all of its work."
     if device.type not in ('cpu', 'meta'): torch.accelerator.synchronize(device)
 
+def on_device(
+    model, # `SRModel`
+    device # `torch.device`
+): # `SRModel` there, channels last
+    "A model on a device. Of one that was optimized for another kind of device it is a copy of the original: the optimized one still works where it is."
+    if isinstance(model, _Optimized) and model._made_for != device.type: model = copy.deepcopy(original_model(model)).eval()
+    return model.to(device, memory_format=torch.channels_last)
+
 # %% ../nbs/25_inference.ipynb #61cb912b
 def tee_into(
     items, # any iterable
@@ -470,10 +478,7 @@ class ModelRunner:
         precision='auto' # as in `optimize_for_inference`
     ):
         self.device = pick_device(device)
-        net = load_model(model)
-        if isinstance(net, _Optimized) and net._made_for != self.device.type:
-            net = copy.deepcopy(original_model(net)).eval() # a copy: the optimized one still works where it is
-        net = net.to(self.device, memory_format=torch.channels_last)
+        net = on_device(load_model(model), self.device)
         self.model = optimize_for_inference(net, precision)
         self.on_cpu = self.device.type == 'cpu'
         self.batch = batch or (1 if self.on_cpu else 8)

@@ -41,7 +41,7 @@ from torch.optim.swa_utils import AveragedModel
 from .core import Registry, TSRError, did_you_mean, first_line, is_disk_full, run_lock
 from .data import evenly_spaced, hr_size
 from .dataset import MultiVideoDataset, count_batches, load_batches, manifest, parse_downscales, probe_videos, try_batch
-from .inference import has_native_bfloat16, pick_device, supports_bfloat16
+from .inference import has_native_bfloat16, pick_device, supports_bfloat16, synchronize
 from .losses import LOSSES, METRICS, check_border, psnr, score_frame, ssim
 from .model import (MODELS, WEIGHTS, Interpolation, adapt_frames, as_sr_model, bundled_models, create_model, load_model,
                        model_info, model_parameters, save_model)
@@ -910,7 +910,7 @@ def _time_step(trainer, net, x, hr): # seconds
             start = time.monotonic()
             sr = net(x)
             trainer.criterion(sr, center_crop(hr, sr.shape[-2:])).sum().backward()
-            if x.device.type not in ('cpu', 'meta'): torch.accelerator.synchronize(x.device) # or the clock stops before the work
+            synchronize(x.device) # or the clock stops before the work
     trainer.optimizer.zero_grad()
     net.load_state_dict(state)
     return time.monotonic() - start
