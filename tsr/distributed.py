@@ -15,6 +15,7 @@ from pathlib import Path
 
 from .core import TSRError, first_line
 from .inference import Upscaler
+from .segments import source_state
 from .video import output_exists
 
 # %% ../nbs/31_distributed.ipynb #c9da2e62
@@ -30,7 +31,10 @@ def shard(
 
 # %% ../nbs/31_distributed.ipynb #54d22f99
 @lru_cache(2)
-def _upscaler(model, device, precision): return Upscaler(model, device, precision=precision)
+def _loaded(model, device, precision, state): return Upscaler(model, device, precision=precision)
+
+def _upscaler(model, device, precision): # workers live long: a file that a training has written to since is loaded again
+    return _loaded(model, device, precision, source_state(model) if isinstance(model, (str, Path)) else None)
 
 def _failure(dst, error): return dict(error=str(error) if isinstance(error, TSRError) else f'{dst}: {first_line(error)}')
 
@@ -120,8 +124,9 @@ def upscale_on_dask(
     model=None, device='auto', precision='auto', # as in `Upscaler`
     **options # of `Upscaler.video`
 )->Iterator[tuple]: # (path, path of the result, dict as from `upscale_task`), each when it is done
-    "Upscale files on a Dask cluster. A task whose worker is lost goes to another worker; one that has lost several is an error."
-    distributed, client = import_module('distributed'), connect_dask(address)
+    """Upscale files on a Dask cluster. A task whose worker is lost goes to another worker; one that has lost several is an error.
+    Raises `TSRError` if Dask is missing, or nobody answers."""
+    client, distributed = connect_dask(address), import_module('distributed') # in this order: the first says how to install Dask
     model = str(Path(model).absolute()) if model and Path(model).exists() else model
     upscaler, films, running, owners = _upscaler(model, 'cpu', precision), iter(planned.items()), distributed.as_completed(), {}
     options.pop('resume', None) # finished segments are always kept
