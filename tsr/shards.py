@@ -162,7 +162,8 @@ def open_shards(
     groups: dict = {}
     for tar in tqdm(tars, 'opening shards', unit='shard', leave=False, delay=2):
         for about, at in _read_shard(tar):
-            groups.setdefault((about['video']['name'], about['video']['sha256']), []).append((about, tar, at))
+            kind = (str(about[k]) for k in ('decoded', 'hr', 'lr', 'downscales')) # frames that were made in another way are another video
+            groups.setdefault((about['video']['name'], about['video']['sha256'], *kind), []).append((about, tar, at))
     videos = [_sharded_video(found[0][1].parent, found) for _, found in sorted(groups.items())]
     return [*(v for v in listed if not is_shards(v)), *videos]
 
@@ -182,7 +183,7 @@ class _Plan:
         self.sizes = [FrameSizes.of(s, scale, low_res, high_res) for s in self.sources]
         self.index = SegmentIndex([len(s.times) for s in self.sources], margins=(margin, margin))
         self.store = SegmentStore(cache_gb, self.downscales)
-        self.pieces = np.random.default_rng(0).permutation(len(self.index.segments)).tolist()
+        self.pieces, self.lost = np.random.default_rng(0).permutation(len(self.index.segments)).tolist(), 0 # lost: bytes of damaged ones
 
     def where(self, s): # source, span, sizes
         v = int(self.index.segments[s, 0])
@@ -216,7 +217,6 @@ class _Plan:
 # %% ../nbs/24c_shards.ipynb #24c0000c
 def _write_shard(path, pieces, size): # path of a new shard; iterator of decoded pieces; bytes after which it is full
     "Fill one shard; numbers of its pieces and bytes."
-    remove_leftovers(path)
     count = 0
     with atomic_write(path) as part:
         with tarfile.open(part, 'w') as tar:
@@ -224,7 +224,6 @@ def _write_shard(path, pieces, size): # path of a new shard; iterator of decoded
                 _add_piece(tar, *piece)
                 count += 1
                 if tar.offset >= size: break
-        if not count: raise TSRError(f'{path.parent}: nothing is left to write; every part of these videos is damaged')
     return count
 
 def write_shards(
@@ -237,21 +236,24 @@ def write_shards(
     cache_gb=16., # limit of the cache through which frames are decoded
     threads=None # that decode in parallel; None: one for each core, at most 4
 ): # dict: shards and pieces that were written, bytes of both
-    "Write videos as shards. Raises `TSRError` if the disk has no room, or if the folder holds shards of another kind."
+    "Write videos as shards. Raises `TSRError` if the disk has no room, the folder holds shards of another kind, or every part is damaged."
     out = Path(out)
     with run_lock(out), ThreadPoolExecutor(threads or min(4, os.cpu_count() or 1)) as pool:
         plan = _Plan(videos, scale, low_res, high_res, downscale, margin, cache_gb)
         plan.skip(out)
+        remove_leftovers(out)
         need, free = sum(map(plan.size_of, plan.pieces)), shutil.disk_usage(out).free
         if need > free:
             raise TSRError(f'{out}: the frames take {need / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; name a larger disk, or a smaller high_res')
         number = max([int(p.stem[-6:]) for p in out.glob('tsr-[0-9]*.tar')], default=-1) + 1
-        made, left = dict(shards=0, pieces=0, bytes=need), _decoded(plan, pool)
+        made, left = dict(shards=0, pieces=0), _decoded(plan, pool)
         while (first := next(left, None)) is not None:
             path = out/f'tsr-{number + made["shards"]:06}.tar'
             made['pieces'] += _write_shard(path, chain([first], left), gigabytes * 1e9)
             made['shards'] += 1
-    return made
+    if not made['pieces'] and len(plan.pieces) == len(plan.index.segments): # else there are shards of the other parts
+        raise TSRError(f'{out}: nothing was written; every part of these videos is damaged')
+    return made | dict(bytes=need - plan.lost)
 
 def _decoded(plan, pool): # iterator of what `_Plan.decode` returns
     "The pieces in their order, without damaged ones."
@@ -262,3 +264,4 @@ def _decoded(plan, pool): # iterator of what `_Plan.decode` returns
             continue
         if (v := int(plan.index.segments[s, 0])) not in hurt: warnings.warn(f'{piece}; that part is left out')
         hurt.add(v)
+        plan.lost += plan.size_of(s)
