@@ -30,7 +30,7 @@ from numbers import Real
 from pathlib import Path
 from shutil import copyfile
 from typing import get_args
-from urllib.request import urlopen
+from urllib.request import ProxyHandler, build_opener
 
 import numpy as np
 import pandas as pd
@@ -536,8 +536,9 @@ class StoreServer:
         except BaseException: self.close(); raise
 
     def _wait(self, uri, give_up):
+        opener = build_opener(ProxyHandler({})) # the server is on this machine: a proxy would not find it
         while True:
-            try: return urlopen(f'{self.address}/health').close()
+            try: return opener.open(f'{self.address}/health', timeout=min(5, max(.1, give_up - time.monotonic()))).close()
             except OSError: pass
             if not self.running or time.monotonic() > give_up: raise TSRError(f'{uri}: mlflow ui does not start')
             time.sleep(.2)
