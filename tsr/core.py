@@ -16,6 +16,7 @@ import queue
 import re
 import shutil
 import threading
+import time
 import warnings
 import zlib
 from collections import deque
@@ -155,14 +156,20 @@ def atomic_write(
     previous=None # path that the file's last version moves to; None: it is replaced
 ): # path to write to; it is in the same folder
     """A file that appears under its name only when it is complete; if the body raises, nothing changes.
-    Raises `TSRError` if the folder is not there or cannot be written."""
+    Raises `TSRError` if the finished file cannot take its name; errors of the body pass through."""
     path = Path(path)
     part = partial_path(path)
     try:
         yield part
         try:
-            if previous and path.exists(): path.replace(previous)
-            part.replace(path)
+            for wait in (.05, .1, .2, .4, None): # Windows replaces no file that somebody reads, as a page does with a status
+                try:
+                    if previous and path.exists(): path.replace(previous)
+                    part.replace(path)
+                    break
+                except PermissionError:
+                    if wait is None or os.name != 'nt': raise
+                time.sleep(wait)
         except OSError as e:
             raise TSRError(f'{path}: cannot be completed ({first_line(e)}); see that its folder is there and can be written') from None
     finally: part.unlink(missing_ok=True)
