@@ -16,6 +16,7 @@ import queue
 import re
 import shutil
 import threading
+import time
 import warnings
 import zlib
 from collections import deque
@@ -23,6 +24,7 @@ from collections.abc import Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from difflib import get_close_matches
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -74,7 +76,8 @@ class Registry(Mapping):
     def name_of(self,
         entry # a class, a function, or an object that is called
     )->str:
-        "The name under which an entry is found; a new one is registered. TSRError if it has no name, or that of another."
+        """The name under which an entry is found; a new one is registered. An object is called after its class, with a number
+        where that name is taken. TSRError if a class or a function has no name, or that of another."""
         for name, known in self._entries.items():
             if known is entry: return name
         name = getattr(entry, '__name__', type(entry).__name__)
@@ -82,7 +85,9 @@ class Registry(Mapping):
             raise TSRError(f'a {self.kind} that is a lambda has no name that a file could hold; define it with def')
         if self._in_library(name) is entry: return name
         if name in self and not _same_definition(self[name], entry):
-            raise TSRError(f'a {self.kind} {name!r} exists already; give yours another name')
+            if hasattr(entry, '__name__'): raise TSRError(f'a {self.kind} {name!r} exists already; give yours another name')
+            free = lambda n: n not in self or _same_definition(self[n], entry)
+            name = next(n for i in count(2) if free(n := f'{name}_{i}')) # an object with other options than the one of that name
         self.register(entry, name=name)
         return name
 
@@ -102,8 +107,9 @@ class Registry(Mapping):
     def __len__(self): return len(self._entries)
 
 def _same_definition(a, b): # bool
-    "Whether two objects come from the same statement of the same module, which was run again."
-    place = lambda x: (getattr(x, '__module__', None), getattr(x, '__qualname__', type(x).__qualname__))
+    "Whether two objects come from the same statement of the same module, which was run again; instances: with the same attributes."
+    def place(x):
+        return getattr(x, '__module__', None), getattr(x, '__qualname__', None) or (type(x).__qualname__, repr(getattr(x, '__dict__', x)))
     return place(a) == place(b)
 
 def did_you_mean(
@@ -150,14 +156,20 @@ def atomic_write(
     previous=None # path that the file's last version moves to; None: it is replaced
 ): # path to write to; it is in the same folder
     """A file that appears under its name only when it is complete; if the body raises, nothing changes.
-    Raises `TSRError` if the folder is not there or cannot be written."""
+    Raises `TSRError` if the finished file cannot take its name; errors of the body pass through."""
     path = Path(path)
     part = partial_path(path)
     try:
         yield part
         try:
-            if previous and path.exists(): path.replace(previous)
-            part.replace(path)
+            for wait in (.05, .1, .2, .4, None): # Windows replaces no file that somebody reads, as a page does with a status
+                try:
+                    if previous and path.exists(): path.replace(previous)
+                    part.replace(path)
+                    break
+                except PermissionError:
+                    if wait is None or os.name != 'nt': raise
+                time.sleep(wait)
         except OSError as e:
             raise TSRError(f'{path}: cannot be completed ({first_line(e)}); see that its folder is there and can be written') from None
     finally: part.unlink(missing_ok=True)

@@ -29,9 +29,11 @@ def is_alive(
     since=None # time at which it was seen alive (seconds since the epoch); a later process of that number does not count
 ): # bool
     "Whether a process runs."
-    try: process = psutil.Process(pid)
-    except psutil.NoSuchProcess: return False
-    return process.status() != psutil.STATUS_ZOMBIE and (since is None or process.create_time() < since + 1)
+    try:
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and (since is None or process.create_time() < since + 1)
+    except psutil.NoSuchProcess: return False # also if it ended just now
+    except psutil.Error: return True # it may not be asked
 
 def read_status(
     folder # of a job
@@ -98,9 +100,14 @@ def launch(
     with open(folder/log, 'w') as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                                    start_new_session=True, env=os.environ | dict(TQDM_DISABLE='1'))
-    _take_ticket(process.pid)
-    phase = dict(phase='queued' if queue else 'starting', pid=process.pid, error=None, updated=time.time())
-    write_json(folder/'status.json', status | phase) # so that the job is found from now on
+    try:
+        _take_ticket(process.pid)
+        phase = dict(phase='queued' if queue else 'starting', pid=process.pid, error=None, updated=time.time())
+        write_json(folder/'status.json', status | phase) # so that the job is found from now on
+    except BaseException: # as of a full disk: nobody would find the process, and it would wait for its status for ever
+        process.kill()
+        process.wait()
+        raise
     return process
 
 # %% ../nbs/20b_jobs.ipynb #20a0000e
@@ -170,7 +177,9 @@ class Follower:
         with self.lock:
             if self.process: self.process.poll() # reaps it when it has ended
             try: self.status = self.read(self.folder)
-            except TSRError as e: self.status = dict(phase='gone', error=str(e))
+            except TSRError as e:
+                if self.status and os.path.exists(self.folder/'status.json'): return # being replaced (Windows): the next reading tells
+                self.status = dict(phase='gone', error=str(e))
             self.on_update(self.status)
 
     def _follow(self):

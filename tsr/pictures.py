@@ -41,6 +41,14 @@ def is_sequence(
     if os.path.isdir(path): return True  # `Path.is_dir` raises for a name that is too long
     return path.suffix.lower() in PICTURES and _NUMBER.search(path.name) is not None and not os.path.exists(path)
 
+def _split(pattern): # (text before the number, the %d, text after it)
+    return pattern.name.partition(_NUMBER.search(pattern.name)[0])
+
+def _number_of(name, pattern): # str as it is written, None if a file is no picture of the series
+    before, _, after = _split(pattern)
+    found = re.fullmatch(rf'{re.escape(before)}(\d+){re.escape(after)}', name)
+    return found and found[1]
+
 def _groups(folder, names):
     "dict: (text before the number, after it) -> the numbers as they are written, in order."
     groups = {}
@@ -56,10 +64,11 @@ def find_sequence(
     path = Path(path)
     folder = path if path.is_dir() else path.parent
     if not folder.is_dir(): raise TSRError(f'{path}: there is no folder {folder}; check the path')
-    groups = _groups(folder, os.listdir(folder))
-    if not path.is_dir():
-        before, _, after = path.name.partition(_NUMBER.search(path.name)[0])
-        groups = {key: numbers for key, numbers in groups.items() if key == (before, after)}
+    if path.is_dir(): groups = _groups(folder, os.listdir(folder))
+    else: # more than the suffix may follow the number
+        before, _, after = _split(path)
+        numbers = sorted(filter(None, (_number_of(name, path) for name in os.listdir(folder))), key=int)
+        groups = {(before, after): numbers} if numbers else {}
     if not groups: raise TSRError(f'{path}: is a folder without numbered pictures such as frame_0001.png; give a video file' if path.is_dir()
                                   else f'{path}: there are no such pictures; check the path')
     if len(groups) > 1:
@@ -70,7 +79,7 @@ def find_sequence(
     for written, expected in zip(numbers, range(int(numbers[0]), int(numbers[-1]) + 1)):
         if int(written) != expected: raise TSRError(f'{path}: {before}{expected:0{width}}{after} is missing; number the pictures without a gap')
     escaped = os.path.join(folder, before).replace('%', '%%')
-    return Sequence(f'{escaped}%{f"0{width}" if width else ""}d{after}', int(numbers[0]), len(numbers))
+    return Sequence(f'{escaped}%{f"0{width}" if width else ""}d{after.replace("%", "%%")}', int(numbers[0]), len(numbers))
 
 def open_sequence(
     path, # as in `find_sequence`
@@ -80,16 +89,12 @@ def open_sequence(
     pictures = find_sequence(path)
     rate = Fraction(fps or DEFAULT_RATE).limit_denominator(10**5)
     options = dict(framerate=f'{rate.numerator}/{rate.denominator}', start_number=str(pictures.first), start_number_range='1')
-    try: return av.open(os.path.abspath(pictures.pattern), format='image2', options=options)
+    pattern = os.path.join(os.getcwd().replace('%', '%%'), pictures.pattern)  # a path, whatever its first letters look like
+    try: return av.open(pattern, format='image2', options=options)
     except (av.FFmpegError, OSError, ValueError) as e:
         raise TSRError(f'{path}: its pictures cannot be read ({first_line(e)}); see whether they open') from None
 
 # %% ../nbs/21d_pictures.ipynb #21d00011
-def _number_of(name, dst): # str as it is written, None if a file is no picture of the series `dst`
-    before, _, after = dst.name.partition(_NUMBER.search(dst.name)[0])
-    found = re.fullmatch(rf'{re.escape(before)}(\d+){re.escape(after)}', name)
-    return found and found[1]
-
 def has_pictures(
     dst # pattern of the output
 ): # bool
@@ -114,13 +119,15 @@ def check_sequence(
 @contextmanager
 def sequence_output(
     dst # pattern of the output
-): # pattern to write to
+): # pattern to write to, where %% stands for a % of the path
     "Numbered pictures that replace those of their folder when all are there; if the body raises, nothing changes."
     made, part = not dst.parent.exists(), partial_path(dst.parent/'.pictures')
     dst.parent.mkdir(exist_ok=True)
     try:
         part.mkdir()
-        yield part/dst.name
+        before, number, after = _split(dst)
+        escaped = os.path.join(os.path.abspath(part), before).replace('%', '%%')  # FFmpeg reads %% as %
+        yield Path(f'{escaped}{number}{after.replace("%", "%%")}')
         new = {picture.name for picture in part.iterdir()}
         for name in sorted(new): (part/name).replace(dst.parent/name)
         for name in os.listdir(dst.parent):

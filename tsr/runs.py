@@ -251,7 +251,7 @@ class Status(Callback):
         status = {k: getattr(trainer, k) for k in self.fields}
         status |= dict(pid=os.getpid(), epoch=trainer.epoch + (trainer.phase in ('train', 'validate')), minutes=trainer.elapsed / 60,
                        best=trainer.best if trainer.history else None, updated=time.time())
-        with suppress(OSError): write_json(trainer.out/'status.json', status)
+        with suppress(OSError, TSRError): write_json(trainer.out/'status.json', status)
 
     before_epoch = before_validate = after_fit = before_fit
 

@@ -242,7 +242,7 @@ class _Reporter:
         self._written = time.monotonic()
         status = dict(phase=phase, kind=self.settings.mode, title=self.settings.title, target=str(self.settings.target.absolute()),
                       pid=os.getpid(), done=self.done, total=self.total, notes=self.notes, error=None, updated=time.time())
-        with suppress(OSError): write_json(self.folder/'status.json', status | values) # a full disk ends the work itself
+        with suppress(OSError, TSRError): write_json(self.folder/'status.json', status | values) # a full disk ends the work itself
 
     def frame_ready(self, lr=None, sr=None):
         "A frame was upscaled or scored."
@@ -271,7 +271,7 @@ class _Reporter:
         "Save the LR and the SR image that the function returns, if it is time for it."
         if (begun := time.monotonic()) < self._next_frame: return
         lr, sr = (_displayed(image) for image in pair())
-        with suppress(OSError), atomic_write(self.folder/'frame.npz') as part, open(part, 'wb') as file:
+        with suppress(OSError, TSRError), atomic_write(self.folder/'frame.npz') as part, open(part, 'wb') as file:
             np.savez(file, lr=lr, sr=sr)
         self._next_frame = time.monotonic() + max(.5, 50 * (time.monotonic() - begun)) # below 2% of the time
 
@@ -426,7 +426,7 @@ class UpscaleJob:
 def _frames_text(s): return f'{s.get("done", 0):,} of {s["total"]:,} frames' if s.get('total') else 'starting'
 
 def _what_is_left(s):
-    left = finished_frames(s.target) if s.mode == 'upscale' else 0
+    left = finished_frames(s.target) if s.mode == 'upscale' and not s.overwrite else 0 # which are discarded otherwise
     return f'Start it again: it goes on after {left:,} frames, which are finished' if left else 'Start it again'
 
 def job_summary(
