@@ -475,7 +475,7 @@ class SegmentCache:
     ): # whether there is room; False as long as others hold the locks of what could be deleted
         "Delete segments until so many bytes fit, and hold them by an empty file. Raises `TSRError` if they never can."
         with self.lock('eviction'):
-            found = {x: disk_usage(x) for x in Path(self.root).iterdir()}
+            found = {x: disk_usage(x) for x in Path(self.root).iterdir() if x.is_dir()} # the Finder of macOS leaves files
             used, locked = sum(size for size, _ in found.values()), False
             def fits(): return used + need <= self.cap and shutil.disk_usage(self.root).free >= need + 1e8
             for x in sorted(found.keys() - {folder}, key=lambda x: found[x][1]):

@@ -7,17 +7,19 @@ __all__ = ['is_dataset', 'ExampleDataset', 'load_examples']
 
 # %% ../nbs/24b_own_data.ipynb #24a00004
 import hashlib
+import io
 import multiprocessing
 import os
 import pickle
 import warnings
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from .core import TSRError, prefetch
 from .model import align_on_cpu
@@ -31,7 +33,7 @@ def is_dataset(data): # bool
 
 def _pixels(x, name): # float tensor (..., 3, H, W) in [0, 1]
     "What an example holds as floats. Raises `TSRError` if it is no image."
-    x = torch.as_tensor(np.asarray(x) if not torch.is_tensor(x) else x)
+    x = x if torch.is_tensor(x) else torch.as_tensor(np.array(x, order='C')) # a copy: torch takes no flipped view of an array
     if x.dtype == torch.uint8 and x.shape[-1:] == (3,): x = to_float(x)
     elif x.dtype == torch.uint8: x = x.float() / 255
     if x.ndim < 3 or x.shape[-3] != 3 or not x.is_floating_point():
@@ -77,11 +79,24 @@ class ExampleDataset(Dataset):
         return np.random.default_rng((self.seed, epoch)).permutation(len(self)).tolist()
 
 # %% ../nbs/24b_own_data.ipynb #24a0000d
+class _WithoutArrays(pickle.Pickler):
+    "Pickles what an object is made of, but not the numbers in its arrays and tensors, which may be gigabytes."
+    def persistent_id(self, x):
+        if type(x) is torch.Tensor or type(x) in (np.ndarray, np.memmap) and not x.dtype.hasobject: return 'array'
+
 def _can_be_sent(data): # bool
-    "Whether a worker process can be given this data set."
+    "Whether a worker process can be given this data set: nothing in it is defined in a notebook or in the main program."
     if multiprocessing.get_start_method() == 'fork': return True
-    try: return bool(pickle.dumps(data)) and type(data).__module__ != '__main__'
+    try: _WithoutArrays(written := io.BytesIO()).dump(data)
     except (pickle.PicklingError, AttributeError, TypeError): return False
+    return b'__main__' not in written.getvalue()
+
+def _batch(name, examples): # [windows (B, T, 3, h, w), targets (B, 3, H, W)]
+    "Examples stacked. Raises `TSRError` if they have several sizes."
+    sizes = [' -> '.join(str(tuple(x.shape)) for x in example) for example in examples]
+    other = next((size for size in sizes if size != sizes[0]), None)
+    if other: raise TSRError(f'{name}: a batch cannot hold examples of several sizes, as {sizes[0]} and {other}; crop them to one, or take batch_size=1')
+    return default_collate(examples)
 
 def load_examples(
     data, # `ExampleDataset`
@@ -92,14 +107,15 @@ def load_examples(
     share=(0, 1), # this process's rank, and how many processes share each batch
     align=None # `SRModel.align`, or None: the windows themselves
 ): # iterable of (x, target): x is float (B, T, C, h, w), or with `align` (B, C', h, w)
-    "The batches of an epoch; the last one is left out where it is not full, unless it is the only one."
+    "The batches of an epoch; the last one is left out where it is not full, unless it is the only one. Raises `TSRError` if sizes differ in one."
     batches = [order[i:i + size] for i in range(0, len(order) - size + 1, size)] or [order]
     rank, ranks = share
     mine = [[b[k % len(b)] for k in range(rank, -(-len(b) // ranks) * ranks, ranks)] for b in batches[skip:]]
     if workers and not _can_be_sent(data.data):
-        warnings.warn(f'workers={workers}: they cannot import {data.path}; one thread reads instead')
+        warnings.warn(f'workers={workers}: they cannot import all of {data.path}, define it in a module; one thread reads instead')
         workers = 0
-    loader, align = DataLoader(data, batch_sampler=mine, num_workers=workers), align_on_cpu(align)
+    loader = DataLoader(data, batch_sampler=mine, num_workers=workers, collate_fn=partial(_batch, str(data.path)))
+    align = align_on_cpu(align)
     def aligned():
         with torch.no_grad():
             for windows, target in loader: yield (torch.stack([align(w) for w in windows]) if align else windows), target

@@ -210,7 +210,8 @@ def mpeg4(frames, level, fps):
     height, width = first.shape[:2]
     with tempfile.TemporaryDirectory() as folder:
         with av.open(file := f'{folder}/lr.avi', 'w') as out:
-            stream = out.add_stream('mpeg4', rate=Fraction(fps).limit_denominator(1001))
+            clock = max(1, min(1001, int(65535 / fps))) # its ticks per second and per frame have 16 bits
+            stream = out.add_stream('mpeg4', rate=Fraction(fps).limit_denominator(clock))
             stream.height, stream.width, stream.pix_fmt = height + height % 2, width + width % 2, 'yuv420p'
             stream.codec_context.qmin = stream.codec_context.qmax = int(level)
             for frame in _even(chain([first], frames)):

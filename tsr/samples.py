@@ -8,6 +8,7 @@ __all__ = ['SCENES', 'TEST_SCENES', 'TRAIN_SCENES', 'PHOTO_FRAMES', 'PHOTO_FPS',
 
 # %% ../nbs/23_samples.ipynb #27096395
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +30,14 @@ TEST_SCENES, TRAIN_SCENES = ('kitchen', 'machine'), ('archive', 'nature')
 
 def _read_image(path):
     "A picture file as float32 (3 or 4, H, W) in [0, 1]."
+    from PIL import Image
     from skimage import color, io, util
     x = io.imread(path)
+    while x.ndim > 3 or x.ndim == 3 and x.shape[2] > 4: x = x[0] # the first page
+    if x.ndim == 3 and x.shape[2] < 3: x = x[..., 0] # grey, without its opacity
+    if x.ndim == 3 and x.shape[2] == 4: # RGBA, or the inks of a press
+        with suppress(OSError), Image.open(path) as image:
+            if image.mode == 'CMYK': x = np.asarray(image.convert('RGB'))
     x = util.img_as_float32(x if x.ndim == 3 else color.gray2rgb(x))
     return torch.from_numpy(x).permute(2, 0, 1)
 
@@ -148,7 +155,8 @@ def make_sample(
 ): # `Path` of the clip
     "A short clip with real detail and known ground truth, rendered on the spot."
     if path is None:
-        path = cache_dir('samples')/f'{scene}_{size[1]}x{size[0]}_{frames}.mp4'
+        speed = '' if fps == 24 else f'_{float(fps):.8g}fps' # tells 30000/1001 from 29.97
+        path = cache_dir('samples')/f'{scene}_{size[1]}x{size[0]}_{frames}{speed}.mp4'
         if path.exists(): return path
     write_frames(path, render_scene(scene, frames, fps, size), fps=fps, crf=10, preset='veryfast')
     return Path(path)
@@ -169,13 +177,14 @@ def photo_frames(
     frames=PHOTO_FRAMES, fps=PHOTO_FPS, # length and speed
     size=None # (width, height) of the clip; None: as large as the photograph allows
 ): # iterator of uint8 (H, W, 3)
-    "Render a clip of a photograph; its name sets the camera's path. Raises `TSRError` if it cannot be read."
+    "Render a clip of a photograph; its name sets the camera's path. Raises `TSRError` if it cannot be read or is too small."
     try: image = _read_image(path)[:3]
     except (OSError, ValueError, SyntaxError) as e:
         raise TSRError(f'{path}: is not a photograph that can be read ({first_line(e)}); leave it out') from None
     H, W = image.shape[-2:]
-    if max(H, W) > _PHOTO_LIMIT: image = resize(image, [round(n * _PHOTO_LIMIT / max(H, W)) for n in (H, W)], 'area')
     width, height = size or photo_size(W, H)
+    if not width or not height: raise TSRError(f'{path}: is too small a photograph ({W}x{H}); leave it out')
+    if max(H, W) > _PHOTO_LIMIT: image = resize(image, [round(n * _PHOTO_LIMIT / max(H, W)) for n in (H, W)], 'area')
     seed = sum(Path(path).name.encode())
     for i in range(frames): yield to_bytes(render_view(image, i / fps, seed, (height, width)))
 

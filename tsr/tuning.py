@@ -77,22 +77,28 @@ def suggest(
     "The values that Optuna draws for a trial."
     return {name: _draw(trial, name, values) for name, values in space.items()}
 
+def _is_plain(values): # bool
+    "Whether Optuna can store these choices as they are."
+    return all(isinstance(v, (str, int, float, bool, type(None))) for v in values)
+
 def _draw(trial, name, values):
     if isinstance(values, list):
-        plain = all(isinstance(v, (str, int, float, bool, type(None))) for v in values)
-        return trial.suggest_categorical(name, values) if plain else json.loads(trial.suggest_categorical(name, [json.dumps(v) for v in values]))
+        return trial.suggest_categorical(name, values) if _is_plain(values) else json.loads(trial.suggest_categorical(name, [json.dumps(v) for v in values]))
     low, high = values
     wide = low > 0 and high / low >= 10
     if isinstance(low, int) and isinstance(high, int): return trial.suggest_int(name, low, high, log=wide)
     return trial.suggest_float(name, low, high, log=wide)
 
 def _current(config, space): # dict, without what the configuration does not have
-    "The values of a configuration that lie in the space: the first trial."
+    "The values of a configuration that lie in the space, as Optuna stores them: the first trial."
     options, inside = asdict(config), {}
     for name, values in space.items():
         field, _, entry = name.partition('.')
         value = options[field].get(entry) if entry else options[field]
-        if value is not None and (value in values if isinstance(values, list) else values[0] <= value <= values[1]): inside[name] = value
+        if value is None: continue
+        if not isinstance(values, list):
+            if values[0] <= value <= values[1]: inside[name] = value
+        elif value in values: inside[name] = value if _is_plain(values) else json.dumps(values[values.index(value)])
     return inside
 
 # %% ../nbs/27a_tuning.ipynb #525f9269
@@ -218,7 +224,7 @@ class Study:
             return self.optuna.importance.get_param_importances(self.study, evaluator=evaluator) if len(complete) >= 4 else {}
 
 def _decoded(values, value): # as `_draw` returned it
-    return json.loads(value) if isinstance(values, list) and value not in values else value
+    return json.loads(value) if isinstance(values, list) and not _is_plain(values) else value
 
 def _abandoned(trial): # bool
     "Whether the process of a trial has ended. That of another machine is left alone."
