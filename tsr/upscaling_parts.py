@@ -463,8 +463,9 @@ class FramePreview(Part):
 
     def hide(self):
         "Show nothing, and begin nothing."
-        self._wanted, self.picture.layout.display = None, 'none'
-        self.line.set_status('')
+        with self._lock:
+            self._wanted, self.picture.layout.display = None, 'none'
+            self.line.set_status('')
 
     def ask(self,
         settings, # `UpscaleSettings` that were found good; None: there is nothing to show
@@ -472,8 +473,11 @@ class FramePreview(Part):
     ):
         "Show a frame with these settings, soon."
         if settings is None: return self.hide()
-        if settings == self._tried[0]: return self._report(self._tried[1], share)
         with self._lock:
+            tried, found = self._tried
+            if settings == tried:
+                self._wanted = None # what is being tried meanwhile is not wanted any more
+                return self._report(found, share)
             self._wanted = time.monotonic() + self.wait_before, settings, share
             if self._thread: return
             self._thread = threading.Thread(target=self._run, daemon=True, name='tsr-preview')
@@ -498,8 +502,9 @@ class FramePreview(Part):
             if self._upscaler[0] != s.model: self._upscaler = s.model, Upscaler(s.model)
             found = trial(s, self._upscaler[1])
         except Exception as e: found = e
-        self._tried = s, found
-        if (wanted := self._wanted) and wanted[1] == s: self._report(found, wanted[2])
+        with self._lock: # so that nothing else is asked for between the look and the report
+            self._tried = s, found
+            if (wanted := self._wanted) and wanted[1] == s: self._report(found, wanted[2])
 
     def _report(self, found, share):
         if isinstance(found, Exception): return self.line.set_status(f'No preview: {first_line(found)}')
