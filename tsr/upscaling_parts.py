@@ -639,7 +639,7 @@ class UpscaleView(Part):
 
     def clear(self):
         "Prepare for another job."
-        self.sides, self.results.children = None, []
+        with self._lock: self.sides, self.results.children, self._asked = None, [], None # a frame that is being made is not shown any more
         area = self.comparison.area
         with area.hold_sync(): area.frames, area.sources, area.videos, area.busy = 0, [], [], False
         self.comparison.box.layout.display = self.box.layout.display = self.progress.box.layout.display = 'none'
@@ -717,15 +717,18 @@ class UpscaleView(Part):
         area, shown = self.comparison.area, None
         while True:
             with self._lock: # what is asked for from now on gets a thread of its own
-                if self._asked == shown:
+                if self._asked in (None, shown):
                     self._thread = None
                     return
                 shown = sides, i, chosen = self._asked
             area.busy = True
             try:
                 images = [sides.image(source, i) for source in chosen]
-                if self._asked == shown:
-                    self.comparison.show(*images, chosen)
-                    self.comparison.box.layout.display = ''
-            except Exception as e: self._say_why_not(e)
+                with self._lock:
+                    if self._asked == shown:
+                        self.comparison.show(*images, chosen)
+                        self.comparison.box.layout.display = ''
+            except Exception as e:
+                with self._lock:
+                    if self._asked == shown: self._say_why_not(e)
             finally: area.busy = False
