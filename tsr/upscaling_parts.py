@@ -65,6 +65,7 @@ from tsr.widgets import (
     list_models,
     note,
     parse_value,
+    resolve_video,
     table_html,
     video_line,
 )
@@ -168,10 +169,14 @@ class UpscaleForm(Part):
         shown = dict.fromkeys(upscaling, mode == 'upscale') | dict.fromkeys(evaluation, mode == 'evaluate')
         shown |= {k: mode == 'upscale' and (k == 'scale') == by_scale for k in ('scale', 'width', 'height')}
         shown |= dict.fromkeys(('out', 'overwrite'), mode == 'upscale' or self.controls['save'].value)
-        lines = self.videos.lines
-        shown['fps'] = mode == 'upscale' and bool(lines) and is_pictures(lines[0])
+        shown['fps'] = mode == 'upscale' and self._has_pictures()
         for k, show in shown.items(): self.fields[k].show(show)
         self.encoding.layout.display = '' if mode == 'upscale' else 'none'
+
+    def _has_pictures(self): # bool
+        "Whether the first video is one of numbered pictures; `check` says what is wrong with a path."
+        try: return bool(self.videos.lines) and is_pictures(resolve_video(self.videos.lines[0]))
+        except (TSRError, OSError): return False
 
     def set(self, **values):
         "Set controls by name: `video`, or a field of the form. Raises `TSRError` for an unknown name."
