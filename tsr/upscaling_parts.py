@@ -350,7 +350,7 @@ def _check_target(s):
     elif s.out and path.is_file(): raise TSRError(f'{path} is a file; name a folder')
     while is_sequence(path) and not parent.exists(): parent = parent.parent
     if not parent.is_dir(): raise TSRError(f'no such folder: {parent}')
-    if not os.access(parent, os.W_OK) or str(parent).startswith('/proc'): raise TSRError(f'cannot be written: {parent}')
+    if not os.access(parent, os.W_OK) or parent.is_relative_to('/proc'): raise TSRError(f'cannot be written: {parent}')
 
 _LONGEST_NAME = 200 # bytes; file systems allow 255, with what is added while the file is being written
 
