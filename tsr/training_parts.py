@@ -234,7 +234,7 @@ def _folder_problem(path):
         return 'this folder already contains a run. Resume it or choose another'
     parent = next(p for p in (path, *path.parents) if p.exists())
     if not parent.is_dir(): return f'{parent} is a file; name another folder'
-    return '' if os.access(parent, os.W_OK) and not str(parent).startswith('/proc') else f'cannot be written: {parent}'
+    return '' if os.access(parent, os.W_OK) and not parent.is_relative_to('/proc') else f'cannot be written: {parent}'
 
 class TrainingForm(Part):
     "Videos, configuration, run folder and MLflow store of a training."

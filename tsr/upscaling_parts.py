@@ -65,6 +65,7 @@ from tsr.widgets import (
     list_models,
     note,
     parse_value,
+    resolve_video,
     table_html,
     video_line,
 )
@@ -168,10 +169,14 @@ class UpscaleForm(Part):
         shown = dict.fromkeys(upscaling, mode == 'upscale') | dict.fromkeys(evaluation, mode == 'evaluate')
         shown |= {k: mode == 'upscale' and (k == 'scale') == by_scale for k in ('scale', 'width', 'height')}
         shown |= dict.fromkeys(('out', 'overwrite'), mode == 'upscale' or self.controls['save'].value)
-        lines = self.videos.lines
-        shown['fps'] = mode == 'upscale' and bool(lines) and is_pictures(lines[0])
+        shown['fps'] = mode == 'upscale' and self._has_pictures()
         for k, show in shown.items(): self.fields[k].show(show)
         self.encoding.layout.display = '' if mode == 'upscale' else 'none'
+
+    def _has_pictures(self): # bool
+        "Whether the first video is one of numbered pictures; `check` says what is wrong with a path."
+        try: return bool(self.videos.lines) and is_pictures(resolve_video(self.videos.lines[0]))
+        except (TSRError, OSError): return False
 
     def set(self, **values):
         "Set controls by name: `video`, or a field of the form. Raises `TSRError` for an unknown name."
@@ -345,7 +350,7 @@ def _check_target(s):
     elif s.out and path.is_file(): raise TSRError(f'{path} is a file; name a folder')
     while is_sequence(path) and not parent.exists(): parent = parent.parent
     if not parent.is_dir(): raise TSRError(f'no such folder: {parent}')
-    if not os.access(parent, os.W_OK) or str(parent).startswith('/proc'): raise TSRError(f'cannot be written: {parent}')
+    if not os.access(parent, os.W_OK) or parent.is_relative_to('/proc'): raise TSRError(f'cannot be written: {parent}')
 
 _LONGEST_NAME = 200 # bytes; file systems allow 255, with what is added while the file is being written
 
@@ -463,8 +468,9 @@ class FramePreview(Part):
 
     def hide(self):
         "Show nothing, and begin nothing."
-        self._wanted, self.picture.layout.display = None, 'none'
-        self.line.set_status('')
+        with self._lock:
+            self._wanted, self.picture.layout.display = None, 'none'
+            self.line.set_status('')
 
     def ask(self,
         settings, # `UpscaleSettings` that were found good; None: there is nothing to show
@@ -472,8 +478,11 @@ class FramePreview(Part):
     ):
         "Show a frame with these settings, soon."
         if settings is None: return self.hide()
-        if settings == self._tried[0]: return self._report(self._tried[1], share)
         with self._lock:
+            tried, found = self._tried
+            if settings == tried:
+                self._wanted = None # what is being tried meanwhile is not wanted any more
+                return self._report(found, share)
             self._wanted = time.monotonic() + self.wait_before, settings, share
             if self._thread: return
             self._thread = threading.Thread(target=self._run, daemon=True, name='tsr-preview')
@@ -498,8 +507,9 @@ class FramePreview(Part):
             if self._upscaler[0] != s.model: self._upscaler = s.model, Upscaler(s.model)
             found = trial(s, self._upscaler[1])
         except Exception as e: found = e
-        self._tried = s, found
-        if (wanted := self._wanted) and wanted[1] == s: self._report(found, wanted[2])
+        with self._lock: # so that nothing else is asked for between the look and the report
+            self._tried = s, found
+            if (wanted := self._wanted) and wanted[1] == s: self._report(found, wanted[2])
 
     def _report(self, found, share):
         if isinstance(found, Exception): return self.line.set_status(f'No preview: {first_line(found)}')
@@ -634,7 +644,7 @@ class UpscaleView(Part):
 
     def clear(self):
         "Prepare for another job."
-        self.sides, self.results.children = None, []
+        with self._lock: self.sides, self.results.children, self._asked = None, [], None # a frame that is being made is not shown any more
         area = self.comparison.area
         with area.hold_sync(): area.frames, area.sources, area.videos, area.busy = 0, [], [], False
         self.comparison.box.layout.display = self.box.layout.display = self.progress.box.layout.display = 'none'
@@ -712,15 +722,18 @@ class UpscaleView(Part):
         area, shown = self.comparison.area, None
         while True:
             with self._lock: # what is asked for from now on gets a thread of its own
-                if self._asked == shown:
+                if self._asked in (None, shown):
                     self._thread = None
                     return
                 shown = sides, i, chosen = self._asked
             area.busy = True
             try:
                 images = [sides.image(source, i) for source in chosen]
-                if self._asked == shown:
-                    self.comparison.show(*images, chosen)
-                    self.comparison.box.layout.display = ''
-            except Exception as e: self._say_why_not(e)
+                with self._lock:
+                    if self._asked == shown:
+                        self.comparison.show(*images, chosen)
+                        self.comparison.box.layout.display = ''
+            except Exception as e:
+                with self._lock:
+                    if self._asked == shown: self._say_why_not(e)
             finally: area.busy = False

@@ -887,6 +887,8 @@ class ModelOptions:
         kind = dict if isinstance(default, (list, tuple)) else type(default)
         if default is None: return _literal(control.value)
         value = parse_value(control.value, (kind,))
+        if isinstance(default, (list, tuple)) and not isinstance(value, list):
+            raise TSRError(f'{control.value!r}: must be a list, as {json.dumps(default)}')
         return tuple(value) if isinstance(default, tuple) else value
 
     @property
