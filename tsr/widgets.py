@@ -1189,6 +1189,7 @@ function upload(file, model, el) {
     stop.setAttribute('aria-label', `Cancel the upload of ${file.name}`)
   row.append(text, bar, stop); el.append(row)
   const finish = (message, wrong) => { bar.remove(); text.textContent = message; stop.textContent = 'Dismiss';
+    stop.setAttribute('aria-label', `Dismiss the message on ${file.name}`);
     stop.onclick = () => row.remove(); row.classList.toggle('tsr-wrong', !!wrong) }
   const wrong = problem(file, model)
   if (wrong) { finish(`${file.name}: ${wrong}`, true); return Promise.resolve() }
