@@ -2,12 +2,14 @@
 
 Each is an `SRModel`. In mixed precision the picture that detail is added to stays in float32, as in TSRNet.
 """
+import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from tsr.model import MODELS, Interpolation, LinearFilter, load_model
-from tsr.motion import Motion, align_neighbours
+from tsr.motion import LUMA_WEIGHTS, Motion, align_neighbours, invert_flow
 from tsr.network import AlignedNet, ResidualBlock, TSRNet, UpsampleHead, pixel_shuffle
 from tsr.resample import resize
 
@@ -67,6 +69,104 @@ class Recurrent(Variant):
             seen = x[:, 3 * t:3 * (t + 1 + self.frames_forward)]
             state = self.body(self.act(self.head(torch.cat((seen, state), 1))))
         return pixel_shuffle(self.tail(state, x[:, self.center_channels]), self.scale)
+
+def search_of_0_1(
+    frame, other # uint8 (h, w), luma of two frames
+): # float32 (h, w, 2)
+    "The search that version 0.1 had: with more effort, but no finer than to half the pixels, and without a blur before it."
+    return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(frame, other, None)
+
+class FlowOf01(AlignedNet):
+    "AlignedNet along the flow that the search of version 0.1 finds; inverted and composed as the package does it now."
+    flow_search = staticmethod(search_of_0_1)
+
+class WithConsistency(AlignedNet):
+    "AlignedNet that is also told how far from a pixel the flow to a neighbour and back leads: 0 to 2 LR pixels, halved."
+    aligns_on_device = False
+    @property
+    def align_channels(self): return super().align_channels + self.num_frames - 1
+
+    def align(self, window, motion=None, region=None):
+        motion = motion or Motion.of(window, self.flow_search)
+        rows, cols = region or [slice(0, n) for n in motion.luma[0].shape]
+        planes = align_neighbours(motion, self.frames_back, self.scale, 0, (rows, cols), 4)
+        x, y = np.meshgrid(*(np.arange(part.stop - part.start, dtype=np.float32) for part in (cols, rows)))
+        apart = []
+        for _, flow in motion.neighbours(self.frames_back, rows, cols):
+            back = cv2.remap(invert_flow(flow), x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            apart.append(np.linalg.norm(flow + back, axis=-1).clip(0, 2) / 2)
+        return torch.cat((window[self.frames_back][:, rows, cols], torch.from_numpy(planes), torch.from_numpy(np.stack(apart))))
+
+def sample_at(
+    image, # (B, C, h, w)
+    offset, # (B, 2, h, w): (right, down) in pixels, from each pixel to where `image` is sampled
+    mode='bilinear', outside='zeros' # as in `F.grid_sample`
+): # (B, C, h, w)
+    "Sample along offsets, with gradients for both."
+    h, w = image.shape[-2:]
+    with torch.autocast(image.device.type, enabled=False):
+        down, right = torch.meshgrid(*(torch.arange(n, device=image.device, dtype=torch.float32) for n in (h, w)), indexing='ij')
+        at = torch.stack(((right + offset[:, 0].float()) * (2 / (w - 1)) - 1, (down + offset[:, 1].float()) * (2 / (h - 1)) - 1), -1)
+        return F.grid_sample(image.float(), at, mode, outside, align_corners=True)
+
+class RefinedFlow(AlignedNet):
+    "AlignedNet in which a small network moves what the search has found by up to an LR pixel; it learns from the reconstruction alone."
+    halo, reach = None, 2. # HR pixels
+    def __init__(self, frames_back=2, frames_forward=2, scale=2, features=16, blocks=6, refiner=16):
+        super().__init__(frames_back, frames_forward, scale, features, blocks)
+        last = conv(refiner, 2)
+        self.refine = nn.Sequential(conv(1 + self.scale**2, refiner), nn.LeakyReLU(.1), conv(refiner, refiner), nn.LeakyReLU(.1), last)
+        nn.init.zeros_(last.weight), nn.init.zeros_(last.bias) # starts as the search
+        self.register_buffer('brightness', LUMA_WEIGHTS.clone(), persistent=False)
+
+    aligns_on_device = False
+
+    def reconstruct(self, x):
+        n, s = self.num_frames - 1, self.scale
+        with torch.autocast(x.device.type, enabled=False): own = (x[:, :3].float() * self.brightness).sum(1, keepdim=True) # (B, 1, h, w)
+        own = own.repeat_interleave(n, 0) # (B*n, 1, h, w)
+        planes = x[:, 3:].unflatten(1, (n, s**2)).flatten(0, 1) # (B*n, s*s, h, w)
+        offset = self.reach * torch.tanh(self.refine(torch.cat((own - own.mean((2, 3), keepdim=True), planes), 1)) / self.reach)
+        found = F.pixel_shuffle(planes.float() / 4 + own, s) # the neighbour in its place, at HR
+        found = sample_at(found, F.interpolate(offset.float(), scale_factor=s), 'bicubic', 'border')
+        planes = ((F.pixel_unshuffle(found, s) - own) * 4).unflatten(0, (len(x), n)).flatten(1, 2)
+        return super().reconstruct(torch.cat((x[:, :3], planes), 1))
+
+class AlignedRecurrent(AlignedNet):
+    """AlignedNet that also gets its own features of the frame before, carried along the flow. A window is walked through from its first frame but
+    one: each frame with the two neighbours beside it."""
+    halo, aligns_on_device = None, False
+    cut = 1e4 # pixels: an offset to nowhere, so that features of another scene become zeros
+    def __init__(self, frames_back=3, frames_forward=1, scale=2, features=16, blocks=6):
+        super().__init__(frames_back, frames_forward, scale, features, blocks)
+        self.head = conv(self.step_channels + features, features)
+
+    @property
+    def step_channels(self): return 3 + 2 * self.scale**2
+
+    @property
+    def align_channels(self): return self.frames_back * self.step_channels + 2 * (self.frames_back - 1)
+
+    def align(self, window, motion=None, region=None):
+        motion = motion or Motion.of(window, self.flow_search)
+        rows, cols = region or [slice(0, n) for n in motion.luma[0].shape]
+        steps, flows, center = [], [], self.frames_back
+        for t in range(center, 0, -1):
+            before, after = motion.pairs[t - 1], motion.pairs[t]
+            if after and t < center: after = (invert_flow(after[1]),) * 2 # in training only the flow away from the centre is known
+            own = Motion(motion.luma[t - 1:t + 2], [before, after])
+            steps += [window[t][:, rows, cols], torch.from_numpy(align_neighbours(own, 1, self.scale, 0, (rows, cols), 4))]
+            if t > 1: flows.append(np.full((2, *steps[0].shape[1:]), self.cut, np.float32) if before is None else np.moveaxis(before[1][rows, cols], -1, 0))
+        return torch.cat([*steps, *(torch.from_numpy(np.ascontiguousarray(flow)) for flow in flows)])
+
+    def reconstruct(self, x):
+        n = self.frames_back * self.step_channels
+        steps, flows = x[:, :n].unflatten(1, (-1, self.step_channels)), x[:, n:].unflatten(1, (-1, 2))
+        state = x.new_zeros(len(x), self.head.out_channels, *x.shape[-2:])
+        for t in reversed(range(self.frames_back)): # the last is the frame itself
+            if t < self.frames_back - 1: state = sample_at(state, flows[:, t])
+            state = self.body(F.leaky_relu_(self.head(torch.cat((steps[:, t], state), 1)), self.leak))
+        return pixel_shuffle(self.tail(state, x[:, :3]), self.scale)
 
 class Branches(nn.Module):
     "A 3x3 convolution that is trained as the sum of a 3x3, a 1x1 and nothing."
@@ -142,4 +242,4 @@ class Luma(Variant):
         with torch.autocast(x.device.type, enabled=False): picture = self.tail(x[:, self.center_channels])
         return picture + F.pixel_shuffle(self.detail(self.body(features)), self.scale) # the same detail for the three colours
 
-for network in (SampledAtLR, Folded, Recurrent, Reparameterised, OtherSkip, Luma): MODELS.register(network)
+for network in (SampledAtLR, FlowOf01, WithConsistency, RefinedFlow, AlignedRecurrent, Folded, Recurrent, Reparameterised, OtherSkip, Luma): MODELS.register(network)
