@@ -6,7 +6,7 @@
 __all__ = ['PRECISIONS', 'MALLOPT', 'DEINTERLACE', 'HDR', 'ToomCookConv', 'FusedTSRCNN', 'has_native_bfloat16',
            'supports_bfloat16', 'FusedTSRNet', 'original_model', 'optimize_for_inference', 'pick_device', 'synchronize',
            'on_device', 'tee_into', 'side_by_side', 'tiles', 'thread_pool', 'tune_malloc', 'as_frame', 'shrunk_size',
-           'shrunk', 'align_device', 'ModelRunner', 'Upscaler', 'VideoPlan']
+           'shrunk', 'result_size', 'align_device', 'ModelRunner', 'Upscaler', 'VideoPlan']
 
 # %% ../nbs/25_inference.ipynb #71683146
 import copy
@@ -397,6 +397,30 @@ def shrunk(
         width, height = shrunk_size(image.shape[1], image.shape[0], shrink)
         yield image if height == image.shape[0] else _codes(resize(to_float(image), (height, width), 'area'), image.dtype)
 
+def _parse_scale(scale): # float
+    try: number = float(scale)
+    except (TypeError, ValueError): number = math.nan
+    if not 0 < number < math.inf: raise TSRError(f'a scale of {scale} cannot be: give a ratio above 0, as 2 or 1.5')
+    return number
+
+def _parse_size(size): # (width, height)
+    try:
+        numbers = [float(n) for n in (re.split('[x×]', size.lower()) if isinstance(size, str) else size)]
+        width, height = (int(n) for n in numbers if n == int(n))
+    except (TypeError, ValueError, OverflowError): raise TSRError(f'a size of {size}: write it as 1280x720, or (1280, 720)') from None
+    return width, height
+
+def result_size(
+    width, height, # of the frames that come in
+    own, # scale of the model
+    scale=None, # ratio instead, a number or its text
+    size=None # exact (width, height) instead, or '1280x720'
+): # (width, height)
+    "The size of the frames that go out. Raises `TSRError` for a scale or a size that cannot be."
+    if size is not None: return _parse_size(size)
+    ratio, spare = (own, 0) if scale is None else (_parse_scale(scale), 1e-6) # 720 * 1.4 is 1007.99...; without a scale, as the model rounds
+    return int(width * ratio + spare), int(height * ratio + spare)
+
 # %% ../nbs/25_inference.ipynb #7755ab35
 def _floats(image): return image if torch.is_tensor(image) else to_float(image) # (C, h, w)
 
@@ -638,19 +662,6 @@ def _batched(items, size): # iterator of lists
 def _finish(x, as_bytes): return torch.from_numpy(to_bytes(x)).movedim(-1, 1) if as_bytes else x.cpu()
 
 # %% ../nbs/25_inference.ipynb #c0a70021
-def _parse_scale(scale): # float
-    try: number = float(scale)
-    except (TypeError, ValueError): number = math.nan
-    if not 0 < number < math.inf: raise TSRError(f'a scale of {scale} cannot be: give a ratio above 0, as 2 or 1.5')
-    return number
-
-def _parse_size(size): # (width, height)
-    try:
-        numbers = [float(n) for n in (re.split('[x×]', size.lower()) if isinstance(size, str) else size)]
-        width, height = (int(n) for n in numbers if n == int(n))
-    except (TypeError, ValueError, OverflowError): raise TSRError(f'a size of {size}: write it as 1280x720, or (1280, 720)') from None
-    return width, height
-
 class Upscaler:
     "Upscales frames and videos."
     segment_frames = SEGMENT_FRAMES # in a piece of a video that can be resumed
@@ -675,11 +686,9 @@ class Upscaler:
     ): # (width, height) of the frames that go out
         "The size of the result. TSRError if there is none."
         if scale is not None and size is not None: raise TSRError('give a scale or a size, not both')
-        if size is not None: size = _parse_size(size)
-        elif scale is None: size = [int(n * self.model.scale) for n in (width, height)]
-        else: size = [int(n * _parse_scale(scale) + 1e-6) for n in (width, height)] # 720 * 1.4 is a little less than 1008
-        if min(size) < 1: raise TSRError(f'a size of {size[0]}x{size[1]} is too small')
-        return tuple(size)
+        width, height = result_size(width, height, self.model.scale, scale, size)
+        if min(width, height) < 1: raise TSRError(f'a size of {width}x{height} is too small')
+        return width, height
 
     def _passes(self, width, height, out): # how often the model has to enlarge
         if isinstance(self.model, Interpolation): return 0 # it makes any size at once
