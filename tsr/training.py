@@ -210,6 +210,8 @@ class TrainConfig(Options):
         parse_downscales(self.downscale)
         if not re.fullmatch(r'[1-9]\d*(\+[1-9]\d*)*', self.strides):
             raise TSRError(f'strides={self.strides!r}: whole numbers joined by +, for example 1+2')
+        if 'lr' in self.optimizer_args: # the schedule sets it before each step
+            raise TSRError(f'optimizer_args={self.optimizer_args}: lr is an option of its own; give learning_rate={self.optimizer_args["lr"]}')
         if self.steps and self.minutes:
             raise TSRError(f'steps={self.steps} and minutes={self.minutes:g}: give one of them (without either, epochs='
                            f'{self.epochs} is the length)')
@@ -556,12 +558,14 @@ class ExampleSplit:
         config, # `TrainConfig`
         validation=None # another one to validate on; None: a share of `data`
     ): # `ExampleSplit`
-        "Draw a split. Raises `TSRError` for fewer than two examples."
+        "Draw a split. Raises `TSRError` for fewer than two examples, and where `config` names videos to validate on."
         if validation is not None: return cls(ExampleDataset(data, seed=config.seed), ExampleDataset(validation))
+        if isinstance(config.validation, str):
+            raise TSRError(f'validation={config.validation!r}: names videos, but {type(data).__name__} is a data set; give a share of it, '
+                           'as validation=0.1, or another data set: MultiTrainer(..., validation=...)')
         if len(data) < 2: raise TSRError(f'{type(data).__name__}: {len(data)} examples cannot be split; give validation=another data set')
-        share = config.validation if isinstance(config.validation, float) else .1
         order = np.random.default_rng(config.seed).permutation(len(data)).tolist()
-        held = min(max(1, round(share * len(data))), len(data) - 1)
+        held = min(max(1, round(config.validation * len(data))), len(data) - 1)
         return cls(ExampleDataset(data, sorted(order[held:]), config.seed), ExampleDataset(data, sorted(order[:held])))
 
     def state(self): # dict that JSON can hold
