@@ -7,7 +7,8 @@ __all__ = ['SCHEDULES', 'TRAINING_PRECISIONS', 'OTHER_NAMES', 'option', 'range_t
            'TrainConfig', 'split_videos', 'scheduled_learning_rate', 'average_weights', 'Validator', 'LearningRate',
            'ClipGradients', 'UpdateAverage', 'Metrics', 'StopOnDivergence', 'StopOnInterrupt', 'Budget', 'Split',
            'ExampleSplit', 'run_name', 'pick_precision', 'make_accelerator', 'build_model', 'build_loss',
-           'build_optimizer', 'git_commit', 'lengths', 'Checkpoints', 'as_float', 'TrainingPlan', 'MultiTrainer']
+           'build_optimizer', 'git_commit', 'lengths', 'Checkpoints', 'as_float', 'TrainingPlan', 'check_patch',
+           'MultiTrainer']
 
 # %% ../nbs/04_training.ipynb #83183867
 import json
@@ -936,8 +937,11 @@ def _with_model(config, model, data): # `TrainConfig`, and the model where it is
     name = net.args['module'] if 'module' in net.args else MODELS.name_of(type(net))
     return replace(config, model=name, model_args=args), net
 
-def _check_patch(config, net):
-    "What the network makes of a patch must be large enough for SSIM, which every report measures."
+def check_patch(
+    config, # `TrainConfig`
+    net # the network that it names
+):
+    "Raise `TSRError` if what the network makes of a patch is too small for SSIM, which every report measures."
     least = 11 + 2 * getattr(net, 'margin', 0) * (getattr(net, 'padding', 'same') == 'valid') # HR pixels
     if config.patch and config.patch * net.scale < least:
         raise TSRError(f'patch={config.patch}: too small to be scored, SSIM needs 11 pixels a side at high resolution; '
@@ -971,7 +975,7 @@ class MultiTrainer:
         self.out, self.sampler = Path(out), sampler
         self.config, net = _with_model(config or TrainConfig(), model, videos if is_dataset(videos) else None)
         net = net or build_model(self.config)
-        if not is_dataset(videos): _check_patch(self.config, net)
+        if not is_dataset(videos): check_patch(self.config, net)
         self.precision = pick_precision(self.config.precision, self.config.device, net)
         self.accelerator = make_accelerator(self.precision, self.config.device)
         self.processes, self.main = self.accelerator.num_processes, self.accelerator.is_main_process

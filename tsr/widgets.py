@@ -998,7 +998,9 @@ class ConfigForm(Part):
         sizes = {'scale'} if self.resolution.value == 'height' else {'low_res', 'high_res'}
         return sizes | {'steps', 'minutes', 'epochs'} - {self.budget.value, 'epochs'}
 
-    def check(self): # `TSRError`, or None
+    def check(self,
+        found='' # what else is wrong, as 'patch=5: too small'; it is said below the field that it begins with
+    ): # `TSRError`, or None
         "Say below each control what is wrong with it."
         used = {k: c for k, c in self.controls.items() if k not in self._unused}
         errors = [error for c in used.values() if (error := c.check())]
@@ -1006,12 +1008,15 @@ class ConfigForm(Part):
             errors = [TSRError(f'high_res={used["high_res"].value}: must be above the LR height')]
             used['high_res'].row.set_problem('must be above the LR height')
         if errors: return errors[0]
-        try: return TrainConfig(**{k: c.value for k, c in used.items()}) and None
+        try:
+            TrainConfig(**{k: c.value for k, c in used.items()})
+            if found: raise TSRError(found)
         except TSRError as e: # what the text of one field, or two fields, have wrong
             named = re.match(r'\w*', str(e))[0]
             name = next((k for k, c in used.items() if isinstance(c.value, str) and _text_fails(k, c.value)), named)
             if name in used and name != 'model_args': used[name].row.set_problem(str(e).removeprefix(f'{name}='))
             return e
+        return None
 
     def config(self): # `TrainConfig`
         "The configuration that was entered; raises `TSRError` where it is impossible."
