@@ -93,7 +93,8 @@ def check_option(
     "Raise `TSRError` if a value has the wrong type or is out of the range that its option declares."
     name, limits = field.name, field.metadata
     if not is_instance_of(value, field.type):
-        raise TSRError(f'{name}={value!r}: must be {getattr(field.type, "__name__", field.type)}')
+        kind = 'a dict (in JSON, an object)' if field.type is dict else getattr(field.type, '__name__', field.type)
+        raise TSRError(f'{name}={value!r}: must be {kind}')
     if (choices := limits.get('choices')) is not None and value not in choices:
         if isinstance(choices, Registry): choices[value] # its message names the nearest
         raise TSRError(f'{name}={value!r}{did_you_mean(value, choices)}: choose from {", ".join(choices)}')
