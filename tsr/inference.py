@@ -247,11 +247,13 @@ def pick_device(
     device='auto' # 'auto', or what `torch.device` takes
 ): # `torch.device`
     "The fastest device there is, or the one asked for. Raises `TSRError` if this machine does not have it."
+    names = 'choose auto, cpu, cuda (an NVIDIA or AMD GPU), cuda:1 (the second one) or mps (an Apple GPU)'
+    if isinstance(device, str) and device.startswith('meta'): raise TSRError(f'device {device!r} holds no numbers; {names}') # in tests: torch.device('meta')
     if device != 'auto':
         try: return torch.empty(0, device=device).device
         except (RuntimeError, AssertionError) as e:
             if str(device).split(':')[0] in ('cpu', 'cuda', 'mps'): reason = f'cannot be used here: {first_line(e)}'
-            else: reason = 'is none; choose auto, cpu, cuda (an NVIDIA or AMD GPU), cuda:1 (the second one) or mps (an Apple GPU)'
+            else: reason = f'is none; {names}'
             raise TSRError(f'device {device!r} {reason}') from None
     return torch.device('cuda' if torch.cuda.is_available() else 'mps' if torch.backends.mps.is_available() else 'cpu')
 

@@ -201,7 +201,7 @@ class TrainConfig(Options):
     keep: int = option(3, 'newest epochs whose models stay under epochs/; 0: all', min=0)
     workers: int = option(0, 'processes that prepare batches; on a few cores none is fastest', min=0)
     cache_gb: float = option(16., 'disk space for decoded frames; what does not fit is decoded again in each epoch', above=0)
-    seed: int = option(0, 'of weights, order, patches and augmentation', min=0)
+    seed: int = option(0, 'of weights, order, patches and augmentation', min=0, max=10**19) # PyTorch takes 64 bits
 
     def __post_init__(self):
         listed = self.metrics if isinstance(self.metrics, (list, tuple)) else [self.metrics]
@@ -667,14 +667,24 @@ def _make(kind, entry, args): # kind: for the message
     try: return entry(**args)
     except (TypeError, ValueError) as e: raise TSRError(f'{kind}: {first_line(e)}; set {kind.partition("=")[0]}_args') from None
 
+def _tried(made, trial, problem, registry): # what was made
+    "PyTorch has losses and optimizers for many tasks: TSRError with the problem where one of them fails in a trial."
+    if type(made).__module__.startswith('torch.'):
+        try: trial(made)
+        except Exception as e: raise TSRError(f'{problem} ({first_line(e)}); choose another, as {", ".join(registry)}') from None
+    return made
+
+def _compare_grey(loss): return loss(*torch.full((2, 1, 3, 8, 8), .5))
+
 def build_loss(
     name, # in `LOSSES`
     device='cpu', # where its tensors are, if it has any
     **args # its options
 ): # function of (output, ground truth)
-    "The loss of that name: an instance of its class, or the function itself. Raises `TSRError` if it does not take these arguments."
-    loss = LOSSES[name]
-    if isinstance(loss, type): loss = _make(f'loss={name}', loss, args)
+    """The loss of that name: an instance of its class, or the function itself. Raises `TSRError` if it does not take these
+    arguments, or needs more than two images."""
+    loss, kind = LOSSES[name], f'loss={name}'
+    if isinstance(loss, type): loss = _tried(_make(kind, loss, args), _compare_grey, f'{kind}: cannot compare two images', LOSSES)
     elif args and isinstance(loss, nn.Module): raise TSRError(f'loss={name}: is an object, which takes no loss_args')
     elif args: loss = partial(loss, **args)
     return loss.to(device) if isinstance(loss, nn.Module) else loss
@@ -683,9 +693,14 @@ def build_optimizer(
     config, # `TrainConfig`
     parameters # of the model
 ): # `torch.optim.Optimizer`
-    "The optimizer that `config` names."
-    make = partial(OPTIMIZERS[config.optimizer], parameters, lr=config.learning_rate)
-    return _make(f'optimizer={config.optimizer}', make, config.optimizer_args)
+    "The optimizer that `config` names. Raises `TSRError` if it does not take its arguments, or cannot step with a gradient alone."
+    kind, parameters = f'optimizer={config.optimizer}', list(parameters)
+    def make(params): return _make(kind, partial(OPTIMIZERS[config.optimizer], params, lr=config.learning_rate), config.optimizer_args)
+    def trial(_): # steps with another one, and leaves the weights alone
+        weight = torch.zeros_like(parameters[0])
+        weight.grad = torch.ones_like(weight)
+        make([weight]).step()
+    return _tried(make(parameters), trial, f'{kind}: cannot step with the gradient of a batch', OPTIMIZERS)
 
 def git_commit(): # short hash, with '-dirty' if the package's files were changed since; None outside of a checkout
     "The last commit that touched the package."
