@@ -197,7 +197,7 @@ class FusedTSRNet(_Optimized):
 
 # %% ../nbs/25_inference.ipynb #aa4f65ff
 class _InPrecision(_Optimized):
-    "A model whose `reconstruct` runs in mixed precision; or on a CUDA GPU in float32, with TF32 as PyTorch's settings have it, or without."
+    "A model whose `reconstruct` runs in mixed precision; or on a CUDA GPU in float32, with TF32 as set, or without."
     def __init__(self, net, precision):
         super().__init__(net, precision)
         self.net = net
@@ -267,7 +267,7 @@ def on_device(
     model, # `SRModel`
     device # `torch.device`
 ): # `SRModel` there, channels last
-    "A model on a device. Of one that was optimized for another kind of device it is a copy of the original: the optimized one still works where it is."
+    "A model on a device; of one optimized for another kind, a copy of its original: that one still works where it is."
     if isinstance(model, _Optimized) and model._made_for != device.type: model = copy.deepcopy(original_model(model)).eval()
     return model.to(device, memory_format=torch.channels_last)
 
@@ -482,7 +482,7 @@ def _floats_on(device, image):
 
 # %% ../nbs/25_inference.ipynb #74ed5114
 def _default_memory(device): # MB
-    "256; on a CUDA GPU a quarter of what is free there, where that is more: the rest is for other programs, and for what a model's estimate misses."
+    "256; on a CUDA GPU a quarter of the free memory if that is more: other programs and wrong estimates need the rest."
     if device.type != 'cuda': return 256
     most = 2**14 # the widest layer then holds up to 2**30 numbers, which 32-bit indices reach
     return min(max(256, torch.cuda.mem_get_info(device)[0] / 4 / 2**20), most)
@@ -534,7 +534,7 @@ class ModelRunner:
             yield from chain.from_iterable(ordered_map(reconstruct, batches, pool, self.threads))
 
     def _stream_to_device(self, frames, width, height, as_bytes):
-        "CPU threads search for flow, and align, ahead of the device, so that it does not wait; frames that it stacks or aligns itself are sent once."
+        "CPU threads find flow and align ahead of the device; frames that it stacks or aligns itself are sent once."
         size = min(self.batch, max(1, int(self.pixels / (width * height)))) # of larger frames fewer at a time, in larger tiles; fewer wait there
         if self.model.stacks_frames:
             with _memory_errors(width, height):

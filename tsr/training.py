@@ -509,7 +509,7 @@ class Split:
         config, # `TrainConfig`
         validation=None # list of `VideoSource` to validate on; None: a share of `sources`
     ): # `Split`
-        "Draw a split, or leave the videos that are validated on out of the others. Raises `TSRError` if nothing is left to train on."
+        "Draw a split, or leave out the videos to validate on. Raises `TSRError` if nothing is left to train on."
         if validation:
             known = {s.sha256 for s in validation}
             if not (rest := [s for s in sources if s.sha256 not in known]):
@@ -681,8 +681,8 @@ def build_loss(
     device='cpu', # where its tensors are, if it has any
     **args # its options
 ): # function of (output, ground truth)
-    """The loss of that name: an instance of its class, or the function itself. Raises `TSRError` if it does not take these
-    arguments, or needs more than two images."""
+    """The loss of that name: an instance of its class, or the function itself.
+    Raises `TSRError` if it does not take these arguments, or needs more than two images."""
     loss, kind = LOSSES[name], f'loss={name}'
     if isinstance(loss, type): loss = _tried(_make(kind, loss, args), _compare_grey, f'{kind}: cannot compare two images', LOSSES)
     elif args and isinstance(loss, nn.Module): raise TSRError(f'loss={name}: is an object, which takes no loss_args')
@@ -693,7 +693,7 @@ def build_optimizer(
     config, # `TrainConfig`
     parameters # of the model
 ): # `torch.optim.Optimizer`
-    "The optimizer that `config` names. Raises `TSRError` if it does not take its arguments, or cannot step with a gradient alone."
+    "The optimizer that `config` names. Raises `TSRError` for wrong arguments, or if it needs more than a gradient."
     kind, parameters = f'optimizer={config.optimizer}', list(parameters)
     def make(params): return _make(kind, partial(OPTIMIZERS[config.optimizer], params, lr=config.learning_rate), config.optimizer_args)
     def trial(_): # steps with another one, and leaves the weights alone

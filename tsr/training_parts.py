@@ -328,7 +328,7 @@ def config_problem(
     sources, # list of `VideoSource`
     sizes # their `FrameSizes`
 ): # str, '' if there is none
-    "Why videos, model and settings do not fit together; it begins with the option where one is wrong, as 'patch=5: ...'."
+    "Why videos, model and settings do not fit together; it begins with the option that is wrong, as 'patch=5: ...'."
     for source, size in zip(sources, sizes):
         if config.patch > min(size.lr):
             width, height = size.lr

@@ -454,7 +454,7 @@ def _load_version(name, version): return load_model(name) # again if the file ha
 
 # %% ../nbs/29b_upscaling_parts.ipynb #20991a97
 class FramePreview(Part):
-    "A trial of the chosen model at the chosen place, in the background: a line with the estimate, and a picture beside bicubic interpolation."
+    "A trial of model and place in the background: a line with the estimate, a picture beside bicubic interpolation."
     def __init__(self,
         wait=.8 # seconds without a change before it begins
     ):
