@@ -297,7 +297,7 @@ def _stored(stream, frames, encoding, path, stay):
 
 @contextmanager
 def _same_priority():
-    "SVT-AV1 gives its threads and the one that opens it real-time priority wherever it may, as for root: nothing else would run beside it."
+    "Where it may, as for root, SVT-AV1 gives its threads and its caller real-time priority: nothing else would run."
     if not hasattr(os, 'sched_getscheduler'):
         yield
         return

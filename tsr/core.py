@@ -107,7 +107,7 @@ class Registry(Mapping):
     def __len__(self): return len(self._entries)
 
 def _same_definition(a, b): # bool
-    "Whether two objects come from the same statement of the same module, which was run again; instances: with the same attributes."
+    "Whether two objects come from one statement of a module that was run again; instances: with the same attributes."
     def place(x):
         return getattr(x, '__module__', None), getattr(x, '__qualname__', None) or (type(x).__qualname__, repr(getattr(x, '__dict__', x)))
     return place(a) == place(b)
@@ -276,7 +276,7 @@ def ordered_map(
 
 # %% ../nbs/20_core.ipynb #c0de0a21
 def _tf32_switches(): # list of (owner, attribute, value that allows TF32, value that forbids it)
-    "Where TF32 of cuDNN is set. PyTorch 2.9 has a setting for each kind of layer, and raises an error where the old flag is mixed with them."
+    "Where TF32 of cuDNN is set. PyTorch 2.9 has a setting per kind of layer, and refuses the old flag beside them."
     # nothing else in this module needs PyTorch
     from torch.backends import cudnn
     if hasattr(cudnn, 'conv'): return [(layer, 'fp32_precision', 'tf32', 'ieee') for layer in (cudnn.conv, cudnn.rnn)]

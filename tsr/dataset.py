@@ -751,7 +751,7 @@ def _frame_range(
     return tuple(map(edge, part))
 
 class SegmentIndex:
-    "Which frames of which video each segment holds. A window is identified by the number of its centre frame, counted through all videos."
+    "Which frames of which video each segment holds. A window's number is that of its centre frame, over all videos."
     def __init__(self,
         lengths, # frames of each video
         part=(0., 1.), # share of each video's frames, from and to, that is used

@@ -458,7 +458,7 @@ def save_table(
 def load_table(
     *paths # as `save_table` wrote them, of the same frames
 ): # DataFrame with `.attrs`
-    "Saved tables as one; a model that is in several is taken from the first. Raises `TSRError` if they were scored in different ways."
+    "Saved tables as one; of a model in several the first counts. Raises `TSRError` if they were scored differently."
     import pandas as pd
     facts = [json.loads(Path(path).with_suffix('.json').read_text()) for path in paths]
     how = [{k: f[k] for k in ('every', 'crop', 'scale', 'downscale', 'strongest')} for f in facts]

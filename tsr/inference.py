@@ -6,7 +6,7 @@
 __all__ = ['PRECISIONS', 'MALLOPT', 'DEINTERLACE', 'HDR', 'ToomCookConv', 'FusedTSRCNN', 'has_native_bfloat16',
            'supports_bfloat16', 'FusedTSRNet', 'original_model', 'optimize_for_inference', 'pick_device', 'synchronize',
            'on_device', 'tee_into', 'side_by_side', 'tiles', 'thread_pool', 'tune_malloc', 'as_frame', 'shrunk_size',
-           'shrunk', 'align_device', 'ModelRunner', 'Upscaler', 'VideoPlan']
+           'shrunk', 'result_size', 'align_device', 'ModelRunner', 'Upscaler', 'VideoPlan']
 
 # %% ../nbs/25_inference.ipynb #71683146
 import copy
@@ -197,7 +197,7 @@ class FusedTSRNet(_Optimized):
 
 # %% ../nbs/25_inference.ipynb #aa4f65ff
 class _InPrecision(_Optimized):
-    "A model whose `reconstruct` runs in mixed precision; or on a CUDA GPU in float32, with TF32 as PyTorch's settings have it, or without."
+    "A model whose `reconstruct` runs in mixed precision; or on a CUDA GPU in float32, with TF32 as set, or without."
     def __init__(self, net, precision):
         super().__init__(net, precision)
         self.net = net
@@ -247,11 +247,13 @@ def pick_device(
     device='auto' # 'auto', or what `torch.device` takes
 ): # `torch.device`
     "The fastest device there is, or the one asked for. Raises `TSRError` if this machine does not have it."
+    names = 'choose auto, cpu, cuda (an NVIDIA or AMD GPU), cuda:1 (the second one) or mps (an Apple GPU)'
+    if isinstance(device, str) and device.startswith('meta'): raise TSRError(f'device {device!r} holds no numbers; {names}') # in tests: torch.device('meta')
     if device != 'auto':
         try: return torch.empty(0, device=device).device
         except (RuntimeError, AssertionError) as e:
             if str(device).split(':')[0] in ('cpu', 'cuda', 'mps'): reason = f'cannot be used here: {first_line(e)}'
-            else: reason = 'is none; choose auto, cpu, cuda (an NVIDIA or AMD GPU), cuda:1 (the second one) or mps (an Apple GPU)'
+            else: reason = f'is none; {names}'
             raise TSRError(f'device {device!r} {reason}') from None
     return torch.device('cuda' if torch.cuda.is_available() else 'mps' if torch.backends.mps.is_available() else 'cpu')
 
@@ -265,7 +267,7 @@ def on_device(
     model, # `SRModel`
     device # `torch.device`
 ): # `SRModel` there, channels last
-    "A model on a device. Of one that was optimized for another kind of device it is a copy of the original: the optimized one still works where it is."
+    "A model on a device; of one optimized for another kind, a copy of its original: that one still works where it is."
     if isinstance(model, _Optimized) and model._made_for != device.type: model = copy.deepcopy(original_model(model)).eval()
     return model.to(device, memory_format=torch.channels_last)
 
@@ -397,6 +399,30 @@ def shrunk(
         width, height = shrunk_size(image.shape[1], image.shape[0], shrink)
         yield image if height == image.shape[0] else _codes(resize(to_float(image), (height, width), 'area'), image.dtype)
 
+def _parse_scale(scale): # float
+    try: number = float(scale)
+    except (TypeError, ValueError): number = math.nan
+    if not 0 < number < math.inf: raise TSRError(f'a scale of {scale} cannot be: give a ratio above 0, as 2 or 1.5')
+    return number
+
+def _parse_size(size): # (width, height)
+    try:
+        numbers = [float(n) for n in (re.split('[x×]', size.lower()) if isinstance(size, str) else size)]
+        width, height = (int(n) for n in numbers if n == int(n))
+    except (TypeError, ValueError, OverflowError): raise TSRError(f'a size of {size}: write it as 1280x720, or (1280, 720)') from None
+    return width, height
+
+def result_size(
+    width, height, # of the frames that come in
+    own, # scale of the model
+    scale=None, # ratio instead, a number or its text
+    size=None # exact (width, height) instead, or '1280x720'
+): # (width, height)
+    "The size of the frames that go out. Raises `TSRError` for a scale or a size that cannot be."
+    if size is not None: return _parse_size(size)
+    ratio, spare = (own, 0) if scale is None else (_parse_scale(scale), 1e-6) # 720 * 1.4 is 1007.99...; without a scale, as the model rounds
+    return int(width * ratio + spare), int(height * ratio + spare)
+
 # %% ../nbs/25_inference.ipynb #7755ab35
 def _floats(image): return image if torch.is_tensor(image) else to_float(image) # (C, h, w)
 
@@ -456,7 +482,7 @@ def _floats_on(device, image):
 
 # %% ../nbs/25_inference.ipynb #74ed5114
 def _default_memory(device): # MB
-    "256; on a CUDA GPU a quarter of what is free there, where that is more: the rest is for other programs, and for what a model's estimate misses."
+    "256; on a CUDA GPU a quarter of the free memory if that is more: other programs and wrong estimates need the rest."
     if device.type != 'cuda': return 256
     most = 2**14 # the widest layer then holds up to 2**30 numbers, which 32-bit indices reach
     return min(max(256, torch.cuda.mem_get_info(device)[0] / 4 / 2**20), most)
@@ -508,7 +534,7 @@ class ModelRunner:
             yield from chain.from_iterable(ordered_map(reconstruct, batches, pool, self.threads))
 
     def _stream_to_device(self, frames, width, height, as_bytes):
-        "CPU threads search for flow, and align, ahead of the device, so that it does not wait; frames that it stacks or aligns itself are sent once."
+        "CPU threads find flow and align ahead of the device; frames that it stacks or aligns itself are sent once."
         size = min(self.batch, max(1, int(self.pixels / (width * height)))) # of larger frames fewer at a time, in larger tiles; fewer wait there
         if self.model.stacks_frames:
             with _memory_errors(width, height):
@@ -638,19 +664,6 @@ def _batched(items, size): # iterator of lists
 def _finish(x, as_bytes): return torch.from_numpy(to_bytes(x)).movedim(-1, 1) if as_bytes else x.cpu()
 
 # %% ../nbs/25_inference.ipynb #c0a70021
-def _parse_scale(scale): # float
-    try: number = float(scale)
-    except (TypeError, ValueError): number = math.nan
-    if not 0 < number < math.inf: raise TSRError(f'a scale of {scale} cannot be: give a ratio above 0, as 2 or 1.5')
-    return number
-
-def _parse_size(size): # (width, height)
-    try:
-        numbers = [float(n) for n in (re.split('[x×]', size.lower()) if isinstance(size, str) else size)]
-        width, height = (int(n) for n in numbers if n == int(n))
-    except (TypeError, ValueError, OverflowError): raise TSRError(f'a size of {size}: write it as 1280x720, or (1280, 720)') from None
-    return width, height
-
 class Upscaler:
     "Upscales frames and videos."
     segment_frames = SEGMENT_FRAMES # in a piece of a video that can be resumed
@@ -675,11 +688,9 @@ class Upscaler:
     ): # (width, height) of the frames that go out
         "The size of the result. TSRError if there is none."
         if scale is not None and size is not None: raise TSRError('give a scale or a size, not both')
-        if size is not None: size = _parse_size(size)
-        elif scale is None: size = [int(n * self.model.scale) for n in (width, height)]
-        else: size = [int(n * _parse_scale(scale) + 1e-6) for n in (width, height)] # 720 * 1.4 is a little less than 1008
-        if min(size) < 1: raise TSRError(f'a size of {size[0]}x{size[1]} is too small')
-        return tuple(size)
+        width, height = result_size(width, height, self.model.scale, scale, size)
+        if min(width, height) < 1: raise TSRError(f'a size of {width}x{height} is too small')
+        return width, height
 
     def _passes(self, width, height, out): # how often the model has to enlarge
         if isinstance(self.model, Interpolation): return 0 # it makes any size at once

@@ -112,15 +112,16 @@ def launch(
 
 # %% ../nbs/20b_jobs.ipynb #20a0000e
 def _wait_for_turn(folder, pid):
-    "Sleep until the job is at the head of the queue; end if `stop` appears."
+    "Sleep until the job is at the head of the queue; end if `stop` appears, or if the job was deleted."
     def status():
+        if not folder.exists(): raise SystemExit
         try: return read_status(folder)
         except TSRError: return {}
     while status().get('pid') != pid: time.sleep(.02) # whoever launched it has not written the status yet
     while jobs_ahead(pid):
-        if not folder.exists(): raise SystemExit # the job was deleted
         if (folder/'stop').exists(): return False
         time.sleep(.5)
+        status()
     return True
 
 def _run_queued(
@@ -131,7 +132,7 @@ def _run_queued(
     folder, pid = Path(folder), os.getpid()
     turn = _wait_for_turn(folder, pid)
     phase = dict(phase='starting' if turn else 'cancelled', updated=time.time())
-    write_json(folder/'status.json', read_status(folder) | phase)
+    with suppress(OSError, TSRError): write_json(folder/'status.json', read_status(folder) | phase) # the command writes its own
     if not turn: return (folder/'stop').unlink(missing_ok=True)
     if os.name == 'nt': sys.exit(subprocess.call(command)) # Windows cannot replace a process
     os.execv(command[0], command)

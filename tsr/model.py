@@ -103,7 +103,7 @@ class SRModel(nn.Module):
 
     @property
     def channel_names(self): # list of `align_channels` tuples; None: not known
-        "What each channel of `align` is, by which `adapt_frames` finds the weights: (kind, offset of the frame, number), as ('frame', -1, 2)."
+        "What each channel of `align` is, for `adapt_frames`: (kind, offset of the frame, number), as ('frame', -1, 2)."
         offsets = range(-self.frames_back, self.frames_forward + 1)
         return [('frame', d, c) for d in offsets for c in range(3)] if self.stacks_frames else None
 
@@ -187,7 +187,7 @@ class Interpolation(SRModel):
 # %% ../nbs/02_model.ipynb #ce67ac51
 @MODELS.register
 class LinearFilter(SRModel):
-    "One linear filter for each HR pixel that an LR pixel becomes, the same for the three colours. Raises `TSRError` for an even size."
+    "A linear filter for each HR pixel that an LR pixel becomes, for all colours. Raises `TSRError` for an even size."
     ranges = SRModel.ranges | dict(size=(1, 99))
     def __init__(self,
         scale=2, # a whole number
@@ -234,7 +234,7 @@ def fit_linear(
 # %% ../nbs/02_model.ipynb #1aa6f038
 @MODELS.register
 class TSRCNN(SRModel):
-    "SRCNN over a stack of bicubically enlarged frames: the original report's network. Raises `TSRError` for an unknown padding or an even kernel."
+    "The report's SRCNN over bicubically enlarged frames. Raises `TSRError` for an unknown padding or an even kernel."
     ranges = SRModel.ranges | dict(widths=(1, 4096), kernels=(1, 99))
     def __init__(self,
         frames_back=1, # frames before the one that is enlarged
@@ -469,7 +469,7 @@ def bundled_models(): # dict: name -> path of its weights
 def load_model(
     model # a bundled name, the name of an interpolation, the path of a checkpoint or of an original `.pt` file, or an `SRModel`, which is returned
 ): # `SRModel`, set to eval mode, with `provenance` where it is known
-    "The model that a name, a path or a module stands for. Raises `TSRError` if there is no such model or file, or the file is damaged."
+    "The model that a name, a path or a module stands for. Raises `TSRError` if there is none, or the file is damaged."
     if isinstance(model, SRModel): return model.eval()
     if isinstance(model, nn.Module): raise TSRError(f'{type(model).__name__} is no SRModel: make it a subclass of tsr.model.SRModel')
     if str(model) in INTERPOLATIONS: return Interpolation(str(model)).eval()
@@ -567,7 +567,7 @@ def export_onnx(
     model, # what `load_model` takes
     path # of the .onnx file; appears only when it is complete
 ):
-    """Write a model as ONNX: input `window` (B, T, C, h, w), or, where the model searches for motion, `features` (B, C', h, w) from its `align`;
+    """Write a model as ONNX: input `window` (B, T, C, h, w), or `features` (B, C', h, w) from `align` with motion;
     output `frame` (B, C, s*h, s*w). Raises `TSRError` without a network or without the packages."""
     model, path = load_model(model)._original_model().eval(), Path(path)
     name, device = model.onnx_input, next(chain(model.parameters(), model.buffers()), torch.empty(0)).device

@@ -107,7 +107,7 @@ def load_examples(
     share=(0, 1), # this process's rank, and how many processes share each batch
     align=None # `SRModel.align`, or None: the windows themselves
 ): # iterable of (x, target): x is float (B, T, C, h, w), or with `align` (B, C', h, w)
-    "The batches of an epoch; the last one is left out where it is not full, unless it is the only one. Raises `TSRError` if sizes differ in one."
+    "The full batches of an epoch, or its only one. Raises `TSRError` if the sizes in a batch differ."
     batches = [order[i:i + size] for i in range(0, len(order) - size + 1, size)] or [order]
     rank, ranks = share
     mine = [[b[k % len(b)] for k in range(rank, -(-len(b) // ranks) * ranks, ranks)] for b in batches[skip:]]

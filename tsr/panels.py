@@ -130,6 +130,7 @@ class TrainingPanel:
 
     def _checked(self):
         self.form.videos.field.set_problem(self.checker.video_problem)
+        self.form.configs.check(self.checker.config_problem)
         self._update_buttons()
 
     @property

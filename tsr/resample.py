@@ -259,8 +259,10 @@ def low_resolution_frames(
     downscale='area', # as in `parse_degradation`
     fps=25 # for the encoder, which spends more on frames that are shown longer
 ): # iterator of uint8 (height, width, 3)
-    "The LR side of a clip, frame by frame."
+    "The LR side of a clip, frame by frame; of a clip without frames it has none."
     name, steps = parse_degradation(downscale)
     frames = (_low_resolution_frame(frame, size, name) for frame in frames)
+    if (first := next(frames, None)) is None: return # an encoder would fail
+    frames = chain([first], frames)
     for step, level in steps: frames = CLIP_DEGRADATIONS[step](frames, level, fps)
     yield from frames

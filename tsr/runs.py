@@ -347,7 +347,7 @@ def _is_locked(out): # bool
 def run_status(
     out # folder of a run
 ): # dict
-    "Where a run stands; the phase 'died' means that it was killed and can be resumed. Raises `TSRError` if the folder holds no run."
+    "Where a run stands; 'died': it was killed, and can be resumed. Raises `TSRError` if the folder holds no run."
     read = lambda: json.loads((Path(out)/'status.json').read_text())
     died = lambda status: status['phase'] in RUNNING and not _is_locked(out)
     try: status = read()

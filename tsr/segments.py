@@ -159,7 +159,7 @@ class _Reader:
 
 # %% ../nbs/24a_segments.ipynb #24a5e90f
 class Segments:
-    "A video in pieces beside the file that they become. TSRError if it cannot be written, or if the pieces there are of another kind."
+    "A video in pieces beside the file that they become. TSRError if it is unwritable, or for pieces of another kind."
     def __init__(self,
         dst, # path of the result
         src, # path of the video that it is made from

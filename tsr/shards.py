@@ -236,7 +236,7 @@ def write_shards(
     cache_gb=16., # limit of the cache through which frames are decoded
     threads=None # that decode in parallel; None: one for each core, at most 4
 ): # dict: shards and pieces that were written, bytes of both
-    "Write videos as shards. Raises `TSRError` if the disk has no room, the folder holds shards of another kind, or every part is damaged."
+    "Write videos as shards. Raises `TSRError` for a full disk, for shards of another kind there, or no intact part."
     out = Path(out)
     with run_lock(out), ThreadPoolExecutor(threads or min(4, os.cpu_count() or 1)) as pool:
         plan = _Plan(videos, scale, low_res, high_res, downscale, margin, cache_gb)

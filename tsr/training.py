@@ -7,7 +7,8 @@ __all__ = ['SCHEDULES', 'TRAINING_PRECISIONS', 'OTHER_NAMES', 'option', 'range_t
            'TrainConfig', 'split_videos', 'scheduled_learning_rate', 'average_weights', 'Validator', 'LearningRate',
            'ClipGradients', 'UpdateAverage', 'Metrics', 'StopOnDivergence', 'StopOnInterrupt', 'Budget', 'Split',
            'ExampleSplit', 'run_name', 'pick_precision', 'make_accelerator', 'build_model', 'build_loss',
-           'build_optimizer', 'git_commit', 'lengths', 'Checkpoints', 'as_float', 'TrainingPlan', 'MultiTrainer']
+           'build_optimizer', 'git_commit', 'lengths', 'Checkpoints', 'as_float', 'TrainingPlan', 'check_patch',
+           'MultiTrainer']
 
 # %% ../nbs/04_training.ipynb #83183867
 import json
@@ -92,7 +93,8 @@ def check_option(
     "Raise `TSRError` if a value has the wrong type or is out of the range that its option declares."
     name, limits = field.name, field.metadata
     if not is_instance_of(value, field.type):
-        raise TSRError(f'{name}={value!r}: must be {getattr(field.type, "__name__", field.type)}')
+        kind = 'a dict (in JSON, an object)' if field.type is dict else getattr(field.type, '__name__', field.type)
+        raise TSRError(f'{name}={value!r}: must be {kind}')
     if (choices := limits.get('choices')) is not None and value not in choices:
         if isinstance(choices, Registry): choices[value] # its message names the nearest
         raise TSRError(f'{name}={value!r}{did_you_mean(value, choices)}: choose from {", ".join(choices)}')
@@ -199,7 +201,7 @@ class TrainConfig(Options):
     keep: int = option(3, 'newest epochs whose models stay under epochs/; 0: all', min=0)
     workers: int = option(0, 'processes that prepare batches; on a few cores none is fastest', min=0)
     cache_gb: float = option(16., 'disk space for decoded frames; what does not fit is decoded again in each epoch', above=0)
-    seed: int = option(0, 'of weights, order, patches and augmentation', min=0)
+    seed: int = option(0, 'of weights, order, patches and augmentation', min=0, max=10**19) # PyTorch takes 64 bits
 
     def __post_init__(self):
         listed = self.metrics if isinstance(self.metrics, (list, tuple)) else [self.metrics]
@@ -210,6 +212,8 @@ class TrainConfig(Options):
         parse_downscales(self.downscale)
         if not re.fullmatch(r'[1-9]\d*(\+[1-9]\d*)*', self.strides):
             raise TSRError(f'strides={self.strides!r}: whole numbers joined by +, for example 1+2')
+        if 'lr' in self.optimizer_args: # the schedule sets it before each step
+            raise TSRError(f'optimizer_args={self.optimizer_args}: lr is an option of its own; give learning_rate={self.optimizer_args["lr"]}')
         if self.steps and self.minutes:
             raise TSRError(f'steps={self.steps} and minutes={self.minutes:g}: give one of them (without either, epochs='
                            f'{self.epochs} is the length)')
@@ -505,7 +509,7 @@ class Split:
         config, # `TrainConfig`
         validation=None # list of `VideoSource` to validate on; None: a share of `sources`
     ): # `Split`
-        "Draw a split, or leave the videos that are validated on out of the others. Raises `TSRError` if nothing is left to train on."
+        "Draw a split, or leave out the videos to validate on. Raises `TSRError` if nothing is left to train on."
         if validation:
             known = {s.sha256 for s in validation}
             if not (rest := [s for s in sources if s.sha256 not in known]):
@@ -556,12 +560,14 @@ class ExampleSplit:
         config, # `TrainConfig`
         validation=None # another one to validate on; None: a share of `data`
     ): # `ExampleSplit`
-        "Draw a split. Raises `TSRError` for fewer than two examples."
+        "Draw a split. Raises `TSRError` for fewer than two examples, and where `config` names videos to validate on."
         if validation is not None: return cls(ExampleDataset(data, seed=config.seed), ExampleDataset(validation))
+        if isinstance(config.validation, str):
+            raise TSRError(f'validation={config.validation!r}: names videos, but {type(data).__name__} is a data set; give a share of it, '
+                           'as validation=0.1, or another data set: MultiTrainer(..., validation=...)')
         if len(data) < 2: raise TSRError(f'{type(data).__name__}: {len(data)} examples cannot be split; give validation=another data set')
-        share = config.validation if isinstance(config.validation, float) else .1
         order = np.random.default_rng(config.seed).permutation(len(data)).tolist()
-        held = min(max(1, round(share * len(data))), len(data) - 1)
+        held = min(max(1, round(config.validation * len(data))), len(data) - 1)
         return cls(ExampleDataset(data, sorted(order[held:]), config.seed), ExampleDataset(data, sorted(order[:held])))
 
     def state(self): # dict that JSON can hold
@@ -661,14 +667,24 @@ def _make(kind, entry, args): # kind: for the message
     try: return entry(**args)
     except (TypeError, ValueError) as e: raise TSRError(f'{kind}: {first_line(e)}; set {kind.partition("=")[0]}_args') from None
 
+def _tried(made, trial, problem, registry): # what was made
+    "PyTorch has losses and optimizers for many tasks: TSRError with the problem where one of them fails in a trial."
+    if type(made).__module__.startswith('torch.'):
+        try: trial(made)
+        except Exception as e: raise TSRError(f'{problem} ({first_line(e)}); choose another, as {", ".join(registry)}') from None
+    return made
+
+def _compare_grey(loss): return loss(*torch.full((2, 1, 3, 8, 8), .5))
+
 def build_loss(
     name, # in `LOSSES`
     device='cpu', # where its tensors are, if it has any
     **args # its options
 ): # function of (output, ground truth)
-    "The loss of that name: an instance of its class, or the function itself. Raises `TSRError` if it does not take these arguments."
-    loss = LOSSES[name]
-    if isinstance(loss, type): loss = _make(f'loss={name}', loss, args)
+    """The loss of that name: an instance of its class, or the function itself.
+    Raises `TSRError` if it does not take these arguments, or needs more than two images."""
+    loss, kind = LOSSES[name], f'loss={name}'
+    if isinstance(loss, type): loss = _tried(_make(kind, loss, args), _compare_grey, f'{kind}: cannot compare two images', LOSSES)
     elif args and isinstance(loss, nn.Module): raise TSRError(f'loss={name}: is an object, which takes no loss_args')
     elif args: loss = partial(loss, **args)
     return loss.to(device) if isinstance(loss, nn.Module) else loss
@@ -677,9 +693,14 @@ def build_optimizer(
     config, # `TrainConfig`
     parameters # of the model
 ): # `torch.optim.Optimizer`
-    "The optimizer that `config` names."
-    make = partial(OPTIMIZERS[config.optimizer], parameters, lr=config.learning_rate)
-    return _make(f'optimizer={config.optimizer}', make, config.optimizer_args)
+    "The optimizer that `config` names. Raises `TSRError` for wrong arguments, or if it needs more than a gradient."
+    kind, parameters = f'optimizer={config.optimizer}', list(parameters)
+    def make(params): return _make(kind, partial(OPTIMIZERS[config.optimizer], params, lr=config.learning_rate), config.optimizer_args)
+    def trial(_): # steps with another one, and leaves the weights alone
+        weight = torch.zeros_like(parameters[0])
+        weight.grad = torch.ones_like(weight)
+        make([weight]).step()
+    return _tried(make(parameters), trial, f'{kind}: cannot step with the gradient of a batch', OPTIMIZERS)
 
 def git_commit(): # short hash, with '-dirty' if the package's files were changed since; None outside of a checkout
     "The last commit that touched the package."
@@ -932,8 +953,11 @@ def _with_model(config, model, data): # `TrainConfig`, and the model where it is
     name = net.args['module'] if 'module' in net.args else MODELS.name_of(type(net))
     return replace(config, model=name, model_args=args), net
 
-def _check_patch(config, net):
-    "What the network makes of a patch must be large enough for SSIM, which every report measures."
+def check_patch(
+    config, # `TrainConfig`
+    net # the network that it names
+):
+    "Raise `TSRError` if what the network makes of a patch is too small for SSIM, which every report measures."
     least = 11 + 2 * getattr(net, 'margin', 0) * (getattr(net, 'padding', 'same') == 'valid') # HR pixels
     if config.patch and config.patch * net.scale < least:
         raise TSRError(f'patch={config.patch}: too small to be scored, SSIM needs 11 pixels a side at high resolution; '
@@ -967,7 +991,7 @@ class MultiTrainer:
         self.out, self.sampler = Path(out), sampler
         self.config, net = _with_model(config or TrainConfig(), model, videos if is_dataset(videos) else None)
         net = net or build_model(self.config)
-        if not is_dataset(videos): _check_patch(self.config, net)
+        if not is_dataset(videos): check_patch(self.config, net)
         self.precision = pick_precision(self.config.precision, self.config.device, net)
         self.accelerator = make_accelerator(self.precision, self.config.device)
         self.processes, self.main = self.accelerator.num_processes, self.accelerator.is_main_process

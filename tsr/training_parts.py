@@ -34,7 +34,7 @@ from .dataset import FrameSizes, probe_all
 from .jobs import ACTIVE, Follower, claim, is_alive, jobs_ahead, launch, read_status
 from .model import MODELS, bundled_models, load_model
 from .runs import run_status, watch
-from .training import MultiTrainer, TrainConfig, build_model, split_videos
+from .training import MultiTrainer, TrainConfig, build_model, check_patch, split_videos
 from tsr.widgets import (
     ChartGrid,
     ConfigForm,
@@ -328,20 +328,19 @@ def config_problem(
     sources, # list of `VideoSource`
     sizes # their `FrameSizes`
 ): # str, '' if there is none
-    "Why videos, model and settings do not fit together."
+    "Why videos, model and settings do not fit together; it begins with the option that is wrong, as 'patch=5: ...'."
     for source, size in zip(sources, sizes):
         if config.patch > min(size.lr):
             width, height = size.lr
-            return f'{source.path}: its LR frames are {width}x{height}, smaller than patch={config.patch}'
+            return f'patch={config.patch}: larger than the LR frames of {source.path}, which are {width}x{height}'
     scale = float(sizes[0].scale)
-    if config.model in MODELS: return _model_problem(config)
-    own = load_model(config.model).scale
-    return '' if own == scale else f'{config.model}: its scale is {own:g}, the training asks for {scale:g}'
-
-def _model_problem(config): # str
-    "Why the architecture cannot be built with its options."
-    try: build_model(config)
-    except Exception as e: return f'{config.model}: cannot be built with these options ({first_line(e)})'
+    if config.model in MODELS:
+        try: net = build_model(config)
+        except Exception as e: return f'{config.model}: cannot be built with these options ({first_line(e)})'
+    elif (net := load_model(config.model)).scale != scale:
+        return f'{config.model}: its scale is {net.scale:g}, the training asks for {scale:g}'
+    try: check_patch(config, net)
+    except TSRError as e: return str(e)
     return ''
 
 def estimate(
@@ -477,6 +476,7 @@ class TrainingChecker(Part):
         self.line, self.on_checked = StatusLine(), on_checked
         self.timer = PlanTimer(lambda: self.check(*self._asked))
         self.box, self.sources, self.left_out = self.line.box, [], ''
+        self.config_problem = '' # as `config_problem` finds it
         self._asked, self._probed, self._failure, self._thread = ([], None, '', True), None, None, None
 
     @property
@@ -496,7 +496,7 @@ class TrainingChecker(Part):
         timed=True # also find out how long it will take
     ):
         "Check settings; paths that were not probed yet are probed in the background, then checked again."
-        self._asked = paths, config, folder_note, timed
+        self._asked, self.config_problem = (paths, config, folder_note, timed), ''
         if paths != self._probed: self._probe_later(paths)
         with self.line.report_errors():
             if isinstance(config, Exception): raise config
@@ -521,7 +521,8 @@ class TrainingChecker(Part):
         if self._failure: raise self._failure
         if not self.sources: return 'Probing the videos ...', ''
         sizes = [FrameSizes.of(s, config.scale, config.low_res, config.high_res) for s in self.sources]
-        if problem := config_problem(config, self.sources, sizes): raise TSRError(problem)
+        self.config_problem = config_problem(config, self.sources, sizes)
+        if self.config_problem: raise TSRError(self.config_problem)
         text = estimate(self.sources, sizes, config, self.timer.ask(config, paths) if timed else None) + self.left_out
         return (f'{text}. Run folder: {folder_note}', '') if folder_note else (text, 'good')
 

@@ -30,7 +30,7 @@ from .codecs import CODECS
 from .core import TSRError, atomic_write, first_line, write_json
 from .data import VIDEO_SUFFIXES
 from .evaluation import FrameSaver, score_video
-from .inference import Upscaler, optimize_for_inference, pick_device, shrunk, shrunk_size, tee_into
+from .inference import Upscaler, optimize_for_inference, pick_device, result_size, shrunk, shrunk_size, tee_into
 from .jobs import ACTIVE, Follower, claim, find_jobs, jobs_ahead, launch, next_folder
 from .model import Interpolation, load_model
 from .pictures import DEFAULT_RATE, PICTURES, find_sequence, is_sequence
@@ -116,7 +116,7 @@ def with_target(
     stem = _safe(Path(s.title).stem)
     if s.mode == 'evaluate': name, suffix = f'{stem}_evaluation', ''
     else:
-        height = s.size[1] if s.size else int(shrunk_size(info.width, info.height, s.shrink)[1] * (s.scale or scale) + 1e-6) # 720 * 1.4 is 1007.99...
+        height = result_size(*shrunk_size(info.width, info.height, s.shrink), scale, s.scale, s.size)[1]
         name, suffix = f'{stem}_tsr_{height}p', _suffix(s.codec)
     names = [f'{name}{suffix}', *(f'{name}-{i}{suffix}' for i in range(2, 1000))]
     free = (n for n in names if Path(n).absolute() not in taken and (s.overwrite or not Path(n).exists()))

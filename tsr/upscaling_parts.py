@@ -23,7 +23,7 @@ import numpy as np
 from .codecs import CODECS, check_codec, pick_codec
 from .core import TSRError, first_line
 from .data import find_videos, hr_size
-from .inference import Upscaler, shrunk, shrunk_size
+from .inference import Upscaler, result_size, shrunk, shrunk_size
 from .losses import qm
 from .model import INTERPOLATIONS, load_model
 from .pictures import is_sequence
@@ -319,8 +319,7 @@ class _Elsewhere(TSRError):
         self.field = field
 
 def _result_size(s, info, scale): # (width, height)
-    width, height = shrunk_size(info.width, info.height, s.shrink)
-    return s.size or tuple(int(n * (s.scale or scale)) for n in (width, height))
+    return result_size(*shrunk_size(info.width, info.height, s.shrink), scale, s.scale, s.size)
 
 def _work(s, info, scale): # pixels that have to be made
     seconds = min(s.duration or math.inf, info.duration - s.start)
@@ -455,7 +454,7 @@ def _load_version(name, version): return load_model(name) # again if the file ha
 
 # %% ../nbs/29b_upscaling_parts.ipynb #20991a97
 class FramePreview(Part):
-    "A trial of the chosen model at the chosen place, in the background: a line with the estimate, and a picture beside bicubic interpolation."
+    "A trial of model and place in the background: a line with the estimate, a picture beside bicubic interpolation."
     def __init__(self,
         wait=.8 # seconds without a change before it begins
     ):

@@ -786,8 +786,13 @@ def parse_value(
     if not text and type(None) in types: return None
     if str in types: return text
     if int in types or float in types: return _parse_number(text, float in types)
-    try: return json.loads(text) if text else types[0]()
-    except ValueError: raise TSRError(f'{text!r}: must be JSON, as {{"features": 24}}') from None
+    value = _literal(text) if text else types[0]()
+    if not isinstance(value, types): raise TSRError(f'{text!r}: must be a JSON object (a mapping), as {{"features": 24}}')
+    return value
+
+def _literal(text): # what JSON makes of it; the text itself where it is none
+    try: return json.loads(text)
+    except ValueError: return text
 
 def _parse_number(text, fraction):
     kind = 'a number' if fraction else 'a whole number'
@@ -884,12 +889,11 @@ class ModelOptions:
         control, default = self.fields[name].widget, self.defaults[name]
         if isinstance(control, W.Checkbox): return control.value
         if not control.value.strip(): return default
-        kind = dict if isinstance(default, (list, tuple)) else type(default)
         if default is None: return _literal(control.value)
-        value = parse_value(control.value, (kind,))
-        if isinstance(default, (list, tuple)) and not isinstance(value, list):
+        if not isinstance(default, (list, tuple)): return parse_value(control.value, (type(default),))
+        if not isinstance(value := _literal(control.value), list):
             raise TSRError(f'{control.value!r}: must be a list, as {json.dumps(default)}')
-        return tuple(value) if isinstance(default, tuple) else value
+        return type(default)(value)
 
     @property
     def value(self): # dict
@@ -921,10 +925,6 @@ def _text_fails(name, text): # bool
     "Whether a `TrainConfig` refuses a text that its field declares no choices for."
     try: return TrainConfig(**{name: text}) is None
     except TSRError: return True
-
-def _literal(text):
-    try: return json.loads(text)
-    except ValueError: return text
 
 def _model_defaults(name): # dict: option -> default
     own = 'self', 'frames_back', 'frames_forward', 'scale' # which the training sets
@@ -998,7 +998,9 @@ class ConfigForm(Part):
         sizes = {'scale'} if self.resolution.value == 'height' else {'low_res', 'high_res'}
         return sizes | {'steps', 'minutes', 'epochs'} - {self.budget.value, 'epochs'}
 
-    def check(self): # `TSRError`, or None
+    def check(self,
+        found='' # what else is wrong, as 'patch=5: too small'; it is said below the field that it begins with
+    ): # `TSRError`, or None
         "Say below each control what is wrong with it."
         used = {k: c for k, c in self.controls.items() if k not in self._unused}
         errors = [error for c in used.values() if (error := c.check())]
@@ -1006,12 +1008,15 @@ class ConfigForm(Part):
             errors = [TSRError(f'high_res={used["high_res"].value}: must be above the LR height')]
             used['high_res'].row.set_problem('must be above the LR height')
         if errors: return errors[0]
-        try: return TrainConfig(**{k: c.value for k, c in used.items()}) and None
+        try:
+            TrainConfig(**{k: c.value for k, c in used.items()})
+            if found: raise TSRError(found)
         except TSRError as e: # what the text of one field, or two fields, have wrong
             named = re.match(r'\w*', str(e))[0]
             name = next((k for k, c in used.items() if isinstance(c.value, str) and _text_fails(k, c.value)), named)
             if name in used and name != 'model_args': used[name].row.set_problem(str(e).removeprefix(f'{name}='))
             return e
+        return None
 
     def config(self): # `TrainConfig`
         "The configuration that was entered; raises `TSRError` where it is impossible."
