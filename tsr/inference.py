@@ -48,7 +48,7 @@ from .motion import DeviceMotion, Motion, frame_luma, pair_flow, upload
 from .network import AlignedNet, TSRNet, pixel_shuffle
 from .pictures import is_sequence
 from .pixels import Pixels
-from .resample import resize, to_bytes, to_float, to_uint16
+from .resample import resize, scaled_size, to_bytes, to_float, to_uint16
 from .segments import SEGMENT_FRAMES, Segments, can_segment, check_source, join_segments, source_state, write_segments
 from .video import Frame, check_output, find_interlacing, join_videos, probe, read_frames, write_frames
 
@@ -420,8 +420,7 @@ def result_size(
 ): # (width, height)
     "The size of the frames that go out. Raises `TSRError` for a scale or a size that cannot be."
     if size is not None: return _parse_size(size)
-    ratio, spare = (own, 0) if scale is None else (_parse_scale(scale), 1e-6) # 720 * 1.4 is 1007.99...; without a scale, as the model rounds
-    return int(width * ratio + spare), int(height * ratio + spare)
+    return scaled_size((width, height), own if scale is None else _parse_scale(scale))
 
 # %% ../nbs/25_inference.ipynb #7755ab35
 def _floats(image): return image if torch.is_tensor(image) else to_float(image) # (C, h, w)
@@ -620,7 +619,7 @@ class ModelRunner:
         for (rows, halo_rows), (columns, halo_columns) in cut:
             tile = take(halo_rows, halo_columns)
             sr = self.model.reconstruct(tile)
-            if sr.shape[-1] != int(s * tile.shape[-1]):
+            if tuple(sr.shape[-2:]) != scaled_size(tile.shape[-2:], s):
                 raise TSRError(f'{type(original_model(self.model)).__name__}: its frames are smaller than {s} times what goes in; build it with padding="same"')
             if len(cut) == 1: return _finish(sr, as_bytes)
             inner = [slice(s * (core.start - whole.start), s * (core.stop - whole.start)) for core, whole in ((rows, halo_rows), (columns, halo_columns))]
@@ -714,7 +713,7 @@ class Upscaler:
         if channels == 4: frames = _split_alpha(frames, alphas)
         stream = frames # as codes, until they are needed
         for _ in range(self._passes(width, height, out)):
-            large = tuple(int(n * self.model.scale) for n in (width, height))
+            large = scaled_size((width, height), self.model.scale)
             stream = self.runner.stream(stream, width, height, fits := large == out and not deep)
             width, height = large
         results = ((x.movedim(0, -1).numpy() for x in stream) if fits else

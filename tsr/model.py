@@ -27,7 +27,7 @@ from safetensors.torch import save
 from torch import nn
 
 from .core import Registry, TSRError, atomic_write, did_you_mean, first_line
-from .resample import KERNELS, resize
+from .resample import KERNELS, resize, scaled_size
 
 # %% ../nbs/02_model.ipynb #c0a70002
 def _as_scale(scale):
@@ -182,7 +182,7 @@ class Interpolation(SRModel):
 
     def reconstruct(self, x):
         x = x[:, self.center_channels]
-        return resize(x, [int(n * self.scale) for n in x.shape[-2:]], self.kernel)
+        return resize(x, scaled_size(x.shape[-2:], self.scale), self.kernel)
 
 # %% ../nbs/02_model.ipynb #ce67ac51
 @MODELS.register
@@ -264,7 +264,8 @@ class TSRCNN(SRModel):
         return 4 * first.out_channels * (self.scale + (2 * self.margin + 1 - first.kernel_size[0]) / 129)**2
 
     def _enlarge(self, x): # (B, T*C, h, w) -> (B, T*C, s*h, s*w), with `margin` more on each side if padding is 'same'
-        x = F.interpolate(x, scale_factor=self.scale, mode='bicubic')
+        ratio = self.scale if isinstance(self.scale, int) else self.scale * (1 + 1e-12) # as in `scaled_size`; no position moves
+        x = F.interpolate(x, scale_factor=ratio, mode='bicubic')
         return F.pad(x, (self.margin,) * 4, mode='replicate') if self.padding == 'same' else x
 
     def reconstruct(self, x): return self.layers(self._enlarge(x))

@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from .core import TSRError, prefetch
 from .model import align_on_cpu
-from .resample import to_float
+from .resample import scaled_size, to_float
 
 # %% ../nbs/24b_own_data.ipynb #24a00007
 def is_dataset(data): # bool
@@ -62,7 +62,7 @@ class ExampleDataset(Dataset):
         if not self.items: raise TSRError(f'{self.path}: has no examples')
         window, target = self[0]
         self.num_frames, self.scale = len(window), Fraction(target.shape[-1], window.shape[-1])
-        if tuple(target.shape[-2:]) != tuple(int(n * self.scale) for n in window.shape[-2:]) or self.scale <= 1:
+        if tuple(target.shape[-2:]) != scaled_size(window.shape[-2:], self.scale) or self.scale <= 1:
             raise TSRError(f'{self.path}: its frames are {tuple(window.shape[-2:])} and its targets {tuple(target.shape[-2:])} '
                            '(height, width); the target is the enlarged frame')
         self.frames_back = self.num_frames // 2

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['KERNELS', 'DEGRADATIONS', 'CLIP_DEGRADATIONS', 'to_float', 'to_bytes', 'to_uint16', 'center_crop', 'resize_weights',
-           'resize', 'parse_degradation', 'low_resolution', 'h264', 'mpeg4', 'jpeg', 'blur', 'chroma', 'noise',
-           'low_resolution_frames']
+           'resize', 'scaled_size', 'parse_degradation', 'low_resolution', 'h264', 'mpeg4', 'jpeg', 'blur', 'chroma',
+           'noise', 'low_resolution_frames']
 
 # %% ../nbs/22_resample.ipynb #7e030239
 import re
@@ -147,6 +147,15 @@ def resize(
     axes = ((h, -2), (w, -1)) if h * W < H * w else ((w, -1), (h, -2)) # the order that takes fewer products
     for n, dim in axes: x = _resize_axis(x, n, kernel, dim)
     return x
+
+# %% ../nbs/22_resample.ipynb #5ca1ed51
+def scaled_size(
+    size, # (height, width), or (width, height)
+    scale # any number above 0
+): # tuple of whole numbers
+    "A size times a scale, rounded down; a scale such as 1.4, which floats hold as a little less, counts as what it says."
+    return tuple(int(n * scale + 1e-6) for n in size)
+
 
 # %% ../nbs/22_resample.ipynb #62c5a59d
 DEGRADATIONS = Registry('degradation')
