@@ -181,7 +181,7 @@ def _find_inputs(
     "The videos that are meant. Beside other videos, results of earlier runs are left out, which one line says."
     paths = list({p.resolve(): p for p in find_videos(videos)}.values())
     if len(paths) == 1: return paths
-    stems = {p.stem for p in paths}
+    stems = {name for p in paths for name in (p.stem, p.name)} # a.avi beside a.mkv becomes a.avi_tsr_720p
     results = [p for p in paths if _is_result(p, stems, read_tags)]
     if not results or len(results) == len(paths): return paths # nothing but results: they are meant
     some = f'{results[0]}: is a result of tsr' + (f', as are {len(results) - 1} more' if len(results) > 1 else '')
@@ -232,6 +232,7 @@ def _plan_outputs(
 ): # dict: path of an input -> path of its result
     "Where all results go. Raises `TSRError` if two of them, or a result and an input, would be the same file."
     out = out and Path(out).expanduser()
+    if str(out) == '-': raise TSRError('-o -: results are files, they cannot go to standard output; name a file or a folder')
     if out and len(heights) > 1 and out.suffix and not out.is_dir():
         raise TSRError(f'{out}: is the name of one file, for {len(heights)} videos; name a folder')
     planned = {src: _destination(src, out, height) for src, height in heights.items()}
@@ -239,6 +240,8 @@ def _plan_outputs(
         folders = [Path(name).parent for name in distinct_names(same)]
         for src, folder in zip(same, folders):
             planned[src] = _destination(src, out, heights[src], folder.relative_to(folder.anchor))
+    for src in sum(_collisions(planned), []): # a.avi and a.mkv
+        if not is_sequence(src): planned[src] = planned[src].with_name(planned[src].name.replace(src.stem, src.name, 1))
     for a, b, *_ in _collisions(planned):
         raise TSRError(f'{a} and {b} would both become {planned[a]}; rename one, or upscale them into different folders')
     inputs = {src.resolve() for src in heights}

@@ -114,6 +114,7 @@ class Codec:
     options: Callable    # `Quality` -> dict of the encoder's options
     lossless: bool = False
     device: bool = False # whether it runs on a graphics processor
+    side: int = 2**14    # pixels along an edge that it stores at most
 
 _CHROMA = 'yuv420p yuv444p yuv420p10le yuv444p10le'
 _VIDEO, _PICTURES = '.mp4 .m4v .mov .mkv', ('gif', 'webp', 'apng', 'png')
@@ -121,13 +122,13 @@ CODECS = dict(
     h264=Codec('libx264', _CHROMA, _VIDEO, _x264, True),
     h265=Codec('libx265', _CHROMA, _VIDEO, _x265, True),
     av1=Codec('libsvtav1', 'yuv420p yuv420p10le', '.mp4 .m4v .mkv .webm', _svt),
-    vp9=Codec('libvpx-vp9', 'yuv420p yuv444p yuva420p', '.mp4 .mkv .webm', _vpx, True),
-    prores=Codec('prores_ks', 'yuv422p10le yuv444p10le yuva444p10le', '.mov .mkv', _prores),
-    ffv1=Codec('ffv1', 'bgr0 bgra gbrp10le gbrap10le gbrp12le gbrap12le gbrp16le gbrap16le', '.mkv', _ffv1, True),
-    gif=Codec('gif', 'pal8', '.gif', _nothing),
-    webp=Codec('libwebp_anim', 'bgra', '.webp', _webp, True),
-    apng=Codec('apng', 'rgb24 rgba rgb48be rgba64be', '.apng', _nothing, True),
-    png=Codec('png', 'rgb24 rgba rgb48be rgba64be', '.png', _nothing, True))
+    vp9=Codec('libvpx-vp9', 'yuv420p yuv444p yuva420p', '.mp4 .mkv .webm', _vpx, True, side=2**16 - 1),
+    prores=Codec('prores_ks', 'yuv422p10le yuv444p10le yuva444p10le', '.mov .mkv', _prores, side=2**16 - 1),
+    ffv1=Codec('ffv1', 'bgr0 bgra gbrp10le gbrap10le gbrp12le gbrap12le gbrp16le gbrap16le', '.mkv', _ffv1, True, side=2**16 - 1),
+    gif=Codec('gif', 'pal8', '.gif', _nothing, side=2**16 - 1),
+    webp=Codec('libwebp_anim', 'bgra', '.webp', _webp, True, side=2**14 - 1),
+    apng=Codec('apng', 'rgb24 rgba rgb48be rgba64be', '.apng', _nothing, True, side=2**16 - 1),
+    png=Codec('png', 'rgb24 rgba rgb48be rgba64be', '.png', _nothing, True, side=2**16 - 1))
 for _device, (_options, _formats, _lossless) in dict(nvenc=(_nvenc, 'yuv420p p010le', True), qsv=(_qsv, 'nv12 p010le', False),
         amf=(_amf, 'nv12 p010le', False), videotoolbox=(_videotoolbox, 'nv12 p010le', False)).items():
     for _name, _encoder in dict(h264='h264', h265='hevc', av1='av1').items():
@@ -159,10 +160,13 @@ def pick_codec(
 def check_codec(
     dst, # path of the output, for messages
     codec, # name in `CODECS`
-    lossless=False # whether nothing may be lost
+    lossless=False, # whether nothing may be lost
+    size=(1, 1) # (width, height) of the frames
 ):
     "Raises `TSRError` if this machine cannot encode it, or not as wished."
     entry, (other, *device) = CODECS[codec], codec.split('_')
+    if max(size) > entry.side:
+        raise TSRError(f'{dst}: {codec} stores at most {entry.side} pixels along an edge, not {size[0]}x{size[1]}; choose a smaller scale or size')
     if lossless and not entry.lossless:
         raise TSRError(f'{dst}: {codec} always loses something; choose {", ".join(c for c in ("h264", "h265", "ffv1"))} for lossless')
     try: context = av.CodecContext.create(entry.encoder, 'w')

@@ -40,7 +40,7 @@ from PIL import Image
 from torch import nn
 from tqdm.auto import tqdm
 
-from .codecs import LARGE_FRAME
+from .codecs import LARGE_FRAME, check_codec, pick_codec
 from .core import TSRError, first_line, ordered_map, prefetch, without_tf32
 from .data import stream_windows
 from .model import TSRCNN, Interpolation, SRModel, align_on_cpu, load_model
@@ -688,7 +688,7 @@ class Upscaler:
         "The size of the result. TSRError if there is none."
         if scale is not None and size is not None: raise TSRError('give a scale or a size, not both')
         width, height = result_size(width, height, self.model.scale, scale, size)
-        if min(width, height) < 1: raise TSRError(f'a size of {width}x{height} is too small')
+        if not 1 <= min(width, height) <= max(width, height) < 2**16: raise TSRError(f'a size of {width}x{height} cannot be: 1 to 65535 pixels along an edge')
         return width, height
 
     def _passes(self, width, height, out): # how often the model has to enlarge
@@ -766,6 +766,7 @@ class Upscaler:
         pictures = is_sequence(src) or is_sequence(dst)
         lr_size = shrunk_size(info.width, info.height, shrink)
         size = self.out_size(*lr_size, scale, size)
+        check_codec(dst, pick_codec(dst, options.get('codec', 'auto')), options.get('lossless', False), size) # before minutes are spent on it
         length = info.duration - start if duration is None else min(duration, info.duration - start)
         passes, long = self._passes(*lr_size, size), length * info.fps > 1.5 * self.segment_frames
         plan = VideoPlan(src, dst, _without_streams(src, dst, info) if pictures else src, size, round(length * rate),
