@@ -94,7 +94,8 @@ def evenly_spaced(
     return np.unique(np.linspace(0, n - 1, min(n, k)).round().astype(int)).tolist()
 
 # %% ../nbs/01_data.ipynb #692861e9
-VIDEO_SUFFIXES = {'.mp4', '.mkv', '.mov', '.avi', '.webm', '.m4v', '.ts', '.mpg', '.mpeg', '.wmv', '.flv', '.gif'}
+VIDEO_SUFFIXES = set('.mp4 .mkv .mov .avi .webm .m4v .ts .mpg .mpeg .wmv .flv .gif '
+                     '.3gp .3g2 .asf .dv .m2ts .m2v .mts .mxf .ogv .vob .y4m'.split())
 PHOTO_SUFFIXES = {'.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff', '.bmp'}
 
 def is_photo(path): return Path(path).suffix.lower() in PHOTO_SUFFIXES # bool, by the name alone

@@ -741,7 +741,8 @@ class Upscaler:
     ): # dict: frames, seconds, fps (of the frames that this call made), width, height
         """Upscale a file; timing, sound and subtitles are kept.
         Raises `TSRError` if a file cannot be read or written, or an option does not fit."""
-        if start < 0 or duration is not None and duration <= 0:
+        if duration == math.inf: duration = None
+        if not 0 <= start < math.inf or duration is not None and not duration > 0:
             raise TSRError(f'{src}: start={start}, duration={duration}: give seconds, from 0 on and above 0')
         begun = time.perf_counter()
         plan = self.plan_video(src, dst, scale, size, compare, start, duration, shrink, strict, hdr, deinterlace, fps, **options)

@@ -8,6 +8,7 @@ __all__ = ['PICTURES', 'DEFAULT_RATE', 'Sequence', 'is_sequence', 'find_sequence
 
 # %% ../nbs/21d_pictures.ipynb #21d00004
 import io
+import math
 import os
 import re
 import shutil
@@ -86,6 +87,7 @@ def open_sequence(
     fps=None # pictures per second; None: `DEFAULT_RATE`
 ): # container of PyAV
     "Open numbered pictures like a video. Raises `TSRError` if they cannot be read."
+    if fps and not 0 < fps < math.inf: raise TSRError(f'{path}: fps is {fps}; give pictures per second, more than 0')
     pictures = find_sequence(path)
     rate = Fraction(fps or DEFAULT_RATE).limit_denominator(10**5)
     options = dict(framerate=f'{rate.numerator}/{rate.denominator}', start_number=str(pictures.first), start_number_range='1')

@@ -101,6 +101,14 @@ def _missing_bytes(path): # int
     size = int.from_bytes(head[at:at + length], 'big') & (1 << 7 * length) - 1
     return 0 if size == (1 << 7 * length) - 1 else at + length + size - there # all ones: unknown
 
+def _empty_chunks(path, at): # list of bytes, the number of each one's stream, as b'00'
+    "The chunks without content that follow a position in an AVI: at each, nothing new is shown, as where a copy counts in finer steps."
+    found = []
+    with open(path, 'rb') as f:
+        f.seek(at + at % 2) # chunks begin at even positions
+        while (chunk := f.read(8))[:2].isdigit() and chunk[4:] == bytes(4): found.append(chunk[:2])
+    return found
+
 def _told_end(stream): # `Fraction`, seconds; None: it is not told
     "When a stream ends according to its tag."
     clock = next((v for k, v in stream.metadata.items() if k.upper().startswith('DURATION')), '')
@@ -124,6 +132,10 @@ class Demuxer:
         self._stop = None # position after the last packet
         self._index = {s.index: {e.pos: e.timestamp for e in s.index_entries} for s in streams} if self.counts else {}
         self._offsets, self._clocks = [Fraction(0)], {}
+
+    def empty_at_end(self, stream): # int
+        "For how many frames an AVI says, after its last packet, that nothing new is shown."
+        return _empty_chunks(self.container.name, self._stop).count(b'%02d' % stream.index) if self.counts and self._stop else 0
 
     def is_cut(self): # bool
         "Whether a Matroska file, or one of its streams, is shorter than it says."
@@ -154,7 +166,9 @@ class Demuxer:
 
     def _look_for_holes(self, packet):
         if packet.pos is None: return
-        if self._stop is not None and packet.pos - self._stop > _HEADERS: self.skipped = True
+        hole = 0 if self._stop is None else packet.pos - self._stop
+        if hole > _HEADERS and self.counts: hole -= 8 * len(_empty_chunks(self.container.name, self._stop))
+        if hole > _HEADERS: self.skipped = True
         self._stop = max(self._stop or 0, packet.pos + packet.size)
 
     def _number(self, packet):
@@ -217,6 +231,7 @@ def check_end(
         shorter = 0 < len(entries) < stream.frames and promised - end > Fraction(1, 2) / rate
         if shorter or len(entries) and decoded < entries[-1].timestamp: damage.note_end(end, promised)
         return
+    end += demuxer.empty_at_end(stream) / rate
     promised, index = promised_end(demuxer.container, stream, rate)
     came, tolerance = (end, 0) if index is not None else (max(demuxer.ends.values()), Fraction(1, 20))
     if promised is not None and promised - came > tolerance + Fraction(1, 2) / rate: damage.note_end(came - min(start, 0), promised)

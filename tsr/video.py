@@ -14,7 +14,7 @@ import warnings
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ from .core import TSRError, atomic_write, first_line, remove_leftovers
 from .pictures import check_sequence, has_pictures, is_animated_webp, is_sequence, open_sequence, open_webp, sequence_output
 from .pixels import INTERLACED_HEIGHTS, MATRICES, Pixels, ToArray, ToneMap, colour_of, geometry, scan_order
 from .pixels import deinterlace as whole_frames
-from .streams import AUDIO, Span, add_streams, chapters, copied_tags, left_by, muxer_options
+from .streams import AUDIO, Span, add_streams, chapters, codec_name, copied_tags, left_by, muxer_options
 from .streams import ratio as _ratio
 from .streams import utf8 as _utf8
 from .timeline import Damage, Demuxer, Repair, check_end, head_is_lost, plausible_rate
@@ -72,7 +72,7 @@ def _video_stream(container, path):
 
 def _decoder(stream):
     "A function from packets to frames. FFmpeg's own decoders of VP8 and VP9 leave out alpha, those of libvpx do not."
-    name = dict(vp8='libvpx', vp9='libvpx-vp9').get(stream.codec_context.name)
+    name = dict(vp8='libvpx', vp9='libvpx-vp9').get(codec_name(stream))
     alpha = any(k.lower() == 'alpha_mode' and v == '1' for k, v in stream.metadata.items())
     if not alpha or name not in av.codecs_available: return av.Packet.decode
     context = av.CodecContext.create(name, 'r')
@@ -99,6 +99,10 @@ def _rate(stream, times=()):
     "Frames per second by what a stream declares, or by the times (seconds) of its first frames where that cannot be."
     return plausible_rate([_ratio(r) for r in (stream.average_rate, stream.guessed_rate)], times)
 
+def _shown(packet, packets): # ticks, or None
+    "When a packet of a `Demuxer` is shown. An AVI has few times of display, but counts its packets."
+    return packet.dts if packet.pts is None and packets.counts else packet.pts
+
 def _promised_start(container, stream):
     "Seconds on the file's clock at which the video begins; the file's beginning for a Matroska file that has lost what was there."
     start, first = (stream.start_time or 0) * _ratio(stream.time_base), Fraction(container.start_time or 0, av.time_base) # of all streams
@@ -121,8 +125,13 @@ def _origin(container, video):
     return Fraction(0) if 0 <= first < 1 and container.format.name not in ('mpeg', 'mpegts') else first
 
 def _seconds(x):
-    "Seconds as a fraction: 0.1 becomes 1/10, not the nearest binary number."
+    "Seconds as a fraction: 0.1 becomes 1/10, not the nearest binary number. Raises `TSRError` for infinity and for what is no number."
+    if isinstance(x, float) and not math.isfinite(x): raise TSRError(f'{x} is no time in a video; give seconds')
     return Fraction(x).limit_denominator(10**6) if isinstance(x, float) else Fraction(x)
+
+def _end(start, duration):
+    "When a part ends, seconds; without a duration, or with an infinite one, never."
+    return math.inf if duration in (None, math.inf) else start + _seconds(duration)
 
 # %% ../nbs/21_video.ipynb #bf7ccdcd
 def _decode(container, stream, origin, damage):
@@ -130,15 +139,18 @@ def _decode(container, stream, origin, damage):
     damage.clear()
     decode = _decoder(stream)
     tick, rate, packets = _ratio(stream.time_base), _rate(stream), Demuxer(container, stream)
-    repair = Repair(damage, 1 / rate, each=stream.codec_context.name in ('h264', 'hevc') and (packets.indexed or packets.positions))
+    codec = codec_name(stream)
+    repair = Repair(damage, 1 / rate, each=codec in ('h264', 'hevc') and (packets.indexed or packets.positions))
     # a packet of VP8 may hold a frame that is not shown; such packets have no time of their own between the others
-    own_times = packets.positions and stream.codec_context.name in ('vp8', 'vp9', 'av1')
+    own_times = packets.positions and codec in ('vp8', 'vp9', 'av1')
     count, timed = _untimed(container, stream)
     time, decoded = timed - (count + 1) / rate - origin if count else -1 / rate, None # that of the frame before
+    step = None # ticks between two packets of an AVI, which may count much finer than by its frames; the smallest
     for packet in packets:
         at = None if packet.pts is None else packet.pts * tick - origin
         if packet.is_corrupt or packets.skipped or not packet.size and packets.is_cut(): repair.suspect_from(at)
         if packet.is_corrupt and packets.indexed: continue  # the packet in which a file was cut
+        if packets.counts and packet.size and None not in (decoded, packet.dts): step = min(step or math.inf, max(packet.dts - decoded, 1))
         if packet.size: decoded = packet.dts
         if packet.size and at is not None and not packet.is_discard: repair.expect(at, packet.is_keyframe, packet.duration * tick if own_times else 0)
         try: frames = decode(packet)
@@ -147,7 +159,7 @@ def _decode(container, stream, origin, damage):
             continue
         for frame in frames:
             shown = frame.dts if frame.pts is None and packets.counts else frame.pts  # AVI counts packets, so a delay by reordering shows
-            time = time + 1 / rate if shown is None else shown * tick - origin
+            time = time + (step * tick if step else 1 / rate) if shown is None else shown * tick - origin
             yield from repair.pass_on(frame, time)
     if packets.failure:  # what the decoder still holds
         for frame in stream.codec_context.decode(None):
@@ -207,7 +219,7 @@ def read_frames(
     if size is not None and not (len(size) == 2 and min(size) > 0):
         raise TSRError(f'{path}: no picture has size {size!r}; give (width, height) in pixels')
     start = _seconds(start)
-    end = math.inf if duration is None else start + _seconds(duration)
+    end = _end(start, duration)
     to_sdr = ToneMap() if tonemap else None
     with _open(path, fps) as container, _reporting(Damage(path, strict)) as damage:
         stream, to_array = _video_stream(container, path), ToArray(size, matrix, range, depth, alpha)
@@ -249,7 +261,7 @@ class VideoInfo:
     frames: int       # how many are shown
     exact: bool       # whether `frames` is certain, or else estimated from the duration
     duration: float   # seconds
-    codec: str        # 'h264', ...
+    codec: str        # 'h264', 'av1', ..., whatever decodes it
     matrix: str       # 'bt601', 'bt709' or 'bt2020'
     tagged: bool      # whether the file names its matrix, or else the height decides
     full_range: bool  # luma codes 0..255, or else 16..235
@@ -265,14 +277,14 @@ class VideoInfo:
 def _survey(container, stream, path, limit=None):
     "Read packets up to a limit: (first frame, packets shown, sorted times of the first of them, whether the end was reached)."
     first, n, seen, ended = None, 0, [], False
-    decode = _decoder(stream)
-    for packet in Demuxer(container, stream):
+    decode, packets = _decoder(stream), Demuxer(container, stream)
+    for packet in packets:
         if first is None:
             try: first = next(iter(decode(packet)), None)
             except av.FFmpegError: pass
         if packet.size and not packet.is_discard:
             n += 1
-            if len(seen) < 256: seen.append((packet.pts, packet.dts))
+            if len(seen) < 256: seen.append((_shown(packet, packets), packet.dts))
         if first is not None and limit and n >= limit: break
     else: ended = True
     if first is None:
@@ -310,10 +322,16 @@ def probe(
         frames = n if exact else stream.frames or round(duration * fps)
         encoder = next((_utf8(v) for k, v in stream.metadata.items() if k.lower() == 'encoder'), '')
         return VideoInfo(str(path), width, height, fps, frames, exact, float(duration),
-            'webp' if container.name == '<none>' else stream.codec_context.name, matrix, tagged, full, rotation, sar, _is_variable(times, tick),
+            'webp' if container.name == '<none>' else codec_name(stream), matrix, tagged, full, rotation, sar, _is_variable(times, tick),
             len(container.streams.audio), len(container.streams.subtitles), encoder, Pixels.of(frame))
 
 # %% ../nbs/21_video.ipynb #d1037897
+def _counted_times(first, decoded, step):
+    "The times of an AVI's frames by that of the first one and those at which packets are decoded: the last ones follow in equal steps."
+    later = [t for t in decoded if t > first]
+    step = min((b - a for a, b in pairwise(decoded) if b > a), default=step)
+    return [first, *later, *(max([first, *later]) + step * i for i in range(1, len(decoded) - len(later)))]
+
 def frame_times(
     path, # a video file
 ): # list of seconds as `Fraction`, in the order in which frames are shown
@@ -321,10 +339,13 @@ def frame_times(
     with _open(path) as container:
         stream = _video_stream(container, path)
         origin, tick, rate = _origin(container, stream), _ratio(stream.time_base), _rate(stream)
-        shown = [p.pts for p in Demuxer(container, stream) if p.size and not p.is_discard]
+        packets = Demuxer(container, stream)
+        found = [(p.pts, p.dts) for p in packets if p.size and not p.is_discard]
+        shown, decoded = [pts for pts, _ in found], [dts for _, dts in found]
         count, timed = _untimed(container, stream)
         if None in shown[count:] and not count:
             with _open(path) as again: first = next(_decode(again, _video_stream(again, path), origin, Damage(path)))[1]
+            if packets.counts: return _counted_times(first, [dts * tick - origin for dts in decoded if dts is not None], 1 / rate)
             return [first + i / rate for i in range(len(shown))]
         untimed = [timed - (count - i) / rate - origin for i in range(count)]
         return untimed + [pts * tick - origin for pts in sorted(pts for pts in shown if pts is not None)]
@@ -403,6 +424,12 @@ def _uniform(frames, fps, start, dst):
 def _check_audio(dst, audio):
     if audio not in AUDIO: raise TSRError(f'{dst}: there is no way {audio!r} for sound; choose one of {", ".join(AUDIO)}')
 
+def _without_frames(dst, source, start, duration):
+    "Why nothing is written."
+    if not source or not start and duration is None: return f'{dst}: not written, there are no frames'
+    part = f'start={float(start):g}' + ('' if duration is None else f', duration={float(duration):g}')
+    return f'{source}: is {probe(source).duration:.2f} s long and shows no frames with {part}; choose another part'
+
 def _time_base(clock, times):
     "The coarsest clock that holds both the source's ticks and the times of the first frames."
     denominator = math.lcm(clock.denominator, *(time.denominator for time in times))
@@ -412,7 +439,7 @@ def _time_base(clock, times):
 def _add_others(out, stream, src, video, path, start, duration, audio):
     "Add the other streams, the tags and the chapters of `src`; returns the packets of the streams."
     begin = _origin(src, video) + start
-    span = Span(begin, math.inf if duration is None else begin + _seconds(duration))
+    span = Span(begin, _end(begin, duration))
     packets = add_streams(out, src, video, path, span, audio)
     out.metadata.update(copied_tags(src.metadata))
     tags = copied_tags(video.metadata)
@@ -452,11 +479,31 @@ def _stay(path, time):
         at, tick, times, begun = time + _origin(container, stream), _ratio(stream.time_base), [], False
         try: container.seek(max(stream.start_time or 0, int((at - 1) / tick)), stream=stream)
         except av.FFmpegError: return None
-        for packet in Demuxer(container, stream):
+        for packet in (packets := Demuxer(container, stream)):
             begun |= packet.is_keyframe  # MPEG program streams are read from any packet, and the lengths in front of a key frame are guessed
             if packet.size and packet.pts is not None: times.append((packet.pts * tick, (packet.duration or 0) * begun * tick))
-    last, end = max((t for t, _ in times), default=0), max((t + stay for t, stay in times), default=0)
+        still = packets.empty_at_end(stream) * tick
+    last, end = max((t for t, _ in times), default=0), max((t + stay for t, stay in times), default=0) + still
     return end - last if end > last and abs(last - at) < Fraction(1, 500) else None
+
+def _has_gap(container, stream, start, length):
+    "Whether a video itself, where its frames are shown from `start` on, shows one of them so long, seconds."
+    at, tick, times = start + _origin(container, stream), _ratio(stream.time_base), []
+    try: container.seek(max(stream.start_time or 0, int(at / tick)), stream=stream)
+    except av.FFmpegError: return False
+    for packet in (packets := Demuxer(container, stream)):
+        if packet.size and _shown(packet, packets) is not None: times.append(_shown(packet, packets) * tick)
+        if times and times[-1] > at + length + 1: break  # by then, frames that are decoded late have come
+    near = Fraction(1, 500)
+    return any(a > at - near and b - a > length - near for a, b in pairwise(sorted(times)))
+
+def _copied_rate(path, start=0, step=0):
+    "Frames per second that a copy states: those of `probe`, unless its first two frames, `step` apart, show that it has not all of the source's."
+    with _open(path) as container:
+        stream = _video_stream(container, path)
+        times = _survey(container, stream, path, 256)[2]
+        rate = _rate(stream, [t * _ratio(stream.time_base) for t in times])
+        return rate if rate * step < 2 or _has_gap(container, stream, start, step) else plausible_rate([], [0, step])
 
 def write_frames(
     dst,              # the file to write: a name with a suffix in `CONTAINERS`
@@ -477,20 +524,20 @@ def write_frames(
 ) -> int:             # number of frames written
     "Encode frames. The file appears under its name when it is complete; raises `TSRError` if it cannot be written."
     dst, start = check_output(dst, source), _seconds(start)
-    if fps is not None and fps <= 0: raise TSRError(f'{dst}: fps is {fps}; give frames per second, more than 0')
+    if fps is not None and not 0 < fps < math.inf: raise TSRError(f'{dst}: fps is {fps}; give frames per second, more than 0')
     if preset not in PRESETS:
         raise TSRError(f'{dst}: there is no preset {preset!r}; choose one of {", ".join(PRESETS)}')
     check_codec(dst, pick_codec(dst, codec), lossless)
     _check_audio(dst, audio)
     frames = _uniform(frames, fps and Fraction(fps).limit_denominator(10**5), start, dst)
-    if not (head := list(islice(frames, 2))): raise TSRError(f'{dst}: not written, there are no frames')
+    if not (head := list(islice(frames, 2))): raise TSRError(_without_frames(dst, source, start, duration))
     if pixels is None and source: pixels = probe(source).pixels
     encoding = Encoding.plan(dst, head[0].image, codec, crf, preset, lossless, pixels, reproducible)
     times, frames = [frame.time for frame in head], chain(head, frames)
     step = times[-1] - times[0]
     del head # it would hold these two frames until the last one is written
     def add_stream(out, video):
-        rate = fps or (_rate(video, [0, step]) if video else 1 / step if step > 0 else 25)
+        rate = fps or (_copied_rate(source, start + times[0], step) if video else 1 / step if step > 0 else 25)
         clock = _time_base(_ratio(video.time_base) if video else Fraction(1, 90000), times)
         rate = Fraction(rate).limit_denominator(10**5)
         return add_video(out, encoding, rate, clock)
@@ -551,7 +598,7 @@ def join_videos(
         denominators = {_ratio(template.time_base).denominator, *((_seconds(time) - start).denominator for _, time in parts)}
         tick = Fraction(1, d if (d := math.lcm(*denominators)) < 2**31 else 90000)
         def add_stream(out, video):
-            rate = fps or _ratio((video or template).average_rate) or _ratio(template.average_rate) or 25
+            rate = fps or (_copied_rate(source) if video else _ratio(template.average_rate)) or 25
             rate = Fraction(rate).limit_denominator(10**5)
             stream = out.add_stream_from_template(template, opaque=True, time_base=tick, rate=rate)
             if first.format.name == out.format.name or 'mp4' in first.format.name and out.format.name in ('mp4', 'mov'):
