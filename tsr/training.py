@@ -39,7 +39,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel
 
-from .core import Registry, TSRError, did_you_mean, first_line, is_disk_full, run_lock
+from .core import Registry, TSRError, did_you_mean, first_line, is_disk_full, remove_leftovers, run_lock
 from .data import evenly_spaced, hr_size
 from .dataset import MultiVideoDataset, count_batches, load_batches, manifest, parse_downscales, probe_videos, try_batch
 from .inference import has_native_bfloat16, pick_device, supports_bfloat16, synchronize
@@ -1196,7 +1196,7 @@ class MultiTrainer:
 
     def _prepare_folder(self):
         (self.out/'epochs').mkdir(parents=True, exist_ok=True)
-        for part in self.out.rglob('*.part'): part.unlink(missing_ok=True) # of a process that was killed
+        for folder in (self.out, self.out/'epochs'): remove_leftovers(folder) # other programs may have files of their own in it
 
     def _load_datasets(self):
         self._make_datasets()
