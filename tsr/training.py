@@ -6,9 +6,9 @@
 __all__ = ['SCHEDULES', 'TRAINING_PRECISIONS', 'OTHER_NAMES', 'option', 'range_text', 'is_instance_of', 'check_option', 'Options',
            'TrainConfig', 'split_videos', 'scheduled_learning_rate', 'average_weights', 'Validator', 'LearningRate',
            'ClipGradients', 'UpdateAverage', 'Metrics', 'StopOnDivergence', 'StopOnInterrupt', 'Budget', 'Split',
-           'ExampleSplit', 'run_name', 'pick_precision', 'make_accelerator', 'build_model', 'build_loss',
-           'build_optimizer', 'git_commit', 'lengths', 'Checkpoints', 'as_float', 'TrainingPlan', 'check_patch',
-           'MultiTrainer']
+           'ExampleSplit', 'run_name', 'pick_precision', 'make_accelerator', 'build_model', 'check_model_args',
+           'build_loss', 'build_optimizer', 'git_commit', 'lengths', 'Checkpoints', 'as_float', 'TrainingPlan',
+           'check_patch', 'MultiTrainer']
 
 # %% ../nbs/04_training.ipynb #83183867
 import json
@@ -641,7 +641,7 @@ def build_model(
     config # `TrainConfig`
 ): # `nn.Module` to train
     """A fresh model with weights drawn from `config.seed`, or the trained one that `config.model` names.
-    Raises `TSRError` if there is none, if it cannot be trained, or if it has another scale."""
+    Raises `TSRError` if there is none, if it cannot be trained, or if it has another scale or other `model_args`."""
     c = config
     scale = float(hr_size(2**12, 2**12, c.scale, c.low_res, c.high_res)[1])
     frames = {k: n for k in ('frames_back', 'frames_forward') if (n := getattr(c, k)) is not None}
@@ -653,14 +653,26 @@ def build_model(
             except TSRError as e:
                 if scale == int(scale): raise
                 raise TSRError(f'{c.model}: cannot learn a scale of {scale:g}; give a whole one, or model=TSRCNN_small') from e
-    if not Path(c.model).exists() and c.model not in (trained := list(bundled_models())):
+    if not os.path.exists(os.path.expanduser(c.model)) and c.model not in (trained := list(bundled_models())):
         raise TSRError(f'model={c.model!r}: no architecture, no trained model and no file of that name'
                        f'{did_you_mean(c.model, [*MODELS, *trained])}; architectures are {", ".join(MODELS)}')
     model = load_model(c.model)
     if not any(p.requires_grad for p in model.parameters()): raise TSRError(f'{c.model}: has no weights to train')
+    check_model_args(c, model)
     if model.scale != scale: raise TSRError(f'{c.model}: enlarges by {model.scale}, the training asks for {scale:g}')
     own = dict(frames_back=model.frames_back, frames_forward=model.frames_forward)
     return model if own == own | frames else adapt_frames(model, **own | frames)
+
+def check_model_args(
+    config, # `TrainConfig`
+    trained # the trained model that it names
+):
+    "Raise `TSRError` if `model_args` ask for another architecture than a trained model has."
+    given = {k: list(v) if isinstance(v, tuple) else v for k, v in config.model_args.items()} # as the model recorded its own
+    own, none = getattr(trained, 'args', {}), object()
+    if other := {k: v for k, v in given.items() if own.get(k, none) != v}:
+        raise TSRError(f'model_args={other}: model={config.model} is trained, and its architecture cannot change; leave them out, or name an '
+                       f'architecture as the model: {", ".join(MODELS)}')
 
 def _make(kind, entry, args): # kind: for the message
     "An entry of a registry with its options."
@@ -988,7 +1000,7 @@ class MultiTrainer:
         model=None, # `nn.Module` to train, with its weights; or what `config.model` takes
         sampler=None # order of the training items: a torch `Sampler`, or a function (data, epoch) -> numbers; None: random
     ):
-        self.out, self.sampler = Path(out), sampler
+        self.out, self.sampler = Path(os.path.expanduser(out)), sampler
         self.config, net = _with_model(config or TrainConfig(), model, videos if is_dataset(videos) else None)
         net = net or build_model(self.config)
         if not is_dataset(videos): check_patch(self.config, net)
