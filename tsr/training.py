@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['SCHEDULES', 'TRAINING_PRECISIONS', 'OTHER_NAMES', 'option', 'range_text', 'is_instance_of', 'check_option', 'Options',
            'TrainConfig', 'split_videos', 'scheduled_learning_rate', 'average_weights', 'Validator', 'LearningRate',
-           'ClipGradients', 'UpdateAverage', 'Metrics', 'StopOnDivergence', 'StopOnInterrupt', 'Budget', 'Split',
-           'ExampleSplit', 'run_name', 'pick_precision', 'make_accelerator', 'build_model', 'check_model_args',
+           'Diverged', 'ClipGradients', 'UpdateAverage', 'Metrics', 'StopOnDivergence', 'StopOnInterrupt', 'Budget',
+           'Split', 'ExampleSplit', 'run_name', 'pick_precision', 'make_accelerator', 'build_model', 'check_model_args',
            'build_loss', 'build_optimizer', 'git_commit', 'lengths', 'Checkpoints', 'as_float', 'TrainingPlan',
            'check_patch', 'MultiTrainer']
 
@@ -368,14 +368,17 @@ class LearningRate(Callback):
         else: trainer.learning_rate = scheduled_learning_rate(c, step, trainer.progress)
         for group in trainer.optimizer.param_groups: group['lr'] = trainer.learning_rate
 
+class Diverged(TSRError):
+    "A training whose error grows instead of falling: with other values, as a lower learning rate, it may not."
+
 class ClipGradients(Callback):
-    "Limits the norm of the gradient. Raises `TSRError` if the loss or the gradient is not finite."
+    "Limits the norm of the gradient. Raises `Diverged`, a `TSRError`, if the loss or the gradient is not finite."
     every_process = True
     def before_step(self, trainer):
         norm = trainer.accelerator.clip_grad_norm_(trainer.net.parameters(), trainer.config.clip or math.inf)
         finite = trainer.loss if trainer.accelerator.scaler else trainer.loss + norm # a scaler skips steps with infinite gradients
         if finite.isfinite(): return
-        raise TSRError(f'the loss is {trainer.loss.item():g} and its gradient {norm.item():g} at step {trainer.step + 1}: lower '
+        raise Diverged(f'the loss is {trainer.loss.item():g} and its gradient {norm.item():g} at step {trainer.step + 1}: lower '
                        f'learning_rate={trainer.config.learning_rate:g}; {trainer.out} keeps what was last saved')
 
 class UpdateAverage(Callback):
@@ -397,7 +400,7 @@ class Metrics(Callback):
 
 # %% ../nbs/04_training.ipynb #e5e58e03
 class StopOnDivergence(Callback):
-    "Ends a training with `TSRError` if its error grows and stays."
+    "Ends a training with `Diverged`, a `TSRError`, if its error grows and stays."
     def __init__(self,
         fall=10., # dB of training PSNR below its best
         reports=10 # over which the PSNR is averaged; one every `log_every` batches
@@ -411,7 +414,7 @@ class StopOnDivergence(Callback):
         mean = sum(self.last) / len(self.last)
         if len(self.last) == self.reports: self.best = max(self.best, mean)
         if mean < self.best - self.fall:
-            raise TSRError(f'the training diverges, its mean PSNR fell from {self.best:.1f} to {mean:.1f} dB by step {trainer.step}: '
+            raise Diverged(f'the training diverges, its mean PSNR fell from {self.best:.1f} to {mean:.1f} dB by step {trainer.step}: '
                            f'lower learning_rate={trainer.config.learning_rate:g}; {trainer.out} keeps the best model of '
                            f'{trainer.epoch} finished epochs')
 
