@@ -439,7 +439,7 @@ def train(
 
     Where a help text names the report, it means that of TSRCNN, from which this project began; its settings are given for comparison.
     """
-    stored = out/'config.json'
+    stored = (out := out.expanduser())/'config.json'
     if resume and config_file is None and stored.exists(): config_file = stored
     options = _train_config(ctx, config_file, config)
     if print_config: return typer.echo(json.dumps(asdict(options), indent=1))
@@ -503,16 +503,18 @@ def tune(
     if study.interrupted:
         typer.echo('stopped; the same command continues')
         raise typer.Exit(130)
-    typer.echo('\n'.join(map(str, [out/'trials.csv', *plots(study)])))
-    if (best := out/'best.json').exists():
+    typer.echo('\n'.join(map(str, [study.out/'trials.csv', *plots(study)])))
+    if (best := study.out/'best.json').exists():
         typer.echo(f'best: trial {study.study.best_trial.number}, {study.study.best_value:+.2f} dB over bicubic\n'
                    f'tsr train {" ".join(map(str, videos))} --config {best}')
 
 def _print_trial(study, trial):
-    "One line for a trial that ended."
+    "One line for a trial that ended, with the reason if it was given up."
     values = ', '.join(f'{k} {v:.4g}' if isinstance(v, float) else f'{k} {v}' for k, v in trial.params.items())
     state = f'{trial.value:+.2f} dB' if trial.state.name == 'COMPLETE' else trial.state.name.lower()
-    typer.echo(f'trial {trial.number}: {state} ({values})')
+    usual = dict(PRUNED='behind the median of the earlier trials', FAIL='its score is not a number').get(trial.state.name, '')
+    reason = trial.user_attrs.get('error', usual)
+    typer.echo(f'trial {trial.number}: {state} ({values}){reason and ": " + reason}')
 
 _takes_config(tune)
 

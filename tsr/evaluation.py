@@ -87,6 +87,9 @@ SEQUENCE_METRICS = dict(tpsnr_y=_TemporalPSNR, vmaf=_VMAF) # measures of consecu
 
 def _extra(df): return [metric for metric in SEQUENCE_METRICS if metric in df] # which of them a table has
 
+def _check_every(every):
+    if not every >= 1: raise TSRError(f'every={every}: give a whole number from 1 on; every=1 scores each frame')
+
 def _check_extra(extra, every):
     "The names as a list. TSRError for one that is not in `SEQUENCE_METRICS`, and for frames that are left out."
     extra = [extra] if isinstance(extra, str) else list(extra)
@@ -146,7 +149,8 @@ def score_video(
     on_frame=None, # called for each scored frame with its number, LR and HR (C, H, W), and a dict: name -> SR
     **options # scale, low_res, high_res, downscale, start, duration: as in `read_pairs`
 ): # DataFrame: model, frame, metrics, milliseconds
-    "Score each model on every Nth frame of one video. Raises `TSRError` if a frame has the wrong size, or there is none."
+    "Score each model on every Nth frame of one video. Raises `TSRError` if a frame has the wrong size, there is none, or `every` is below 1."
+    _check_every(every)
     extra = _check_extra(extra, 1)
     with ExitStack() as stack:
         sequences = {name: {metric: stack.enter_context(SEQUENCE_METRICS[metric](crop)) for metric in extra} for name in models}
@@ -276,7 +280,7 @@ class FrameSaver:
         models=None, # names of the models that are kept; None: all
         pictures=24 # a picture for each so many scored frames
     ):
-        self.folder, self.fps, self.name, self.models, self.pictures = Path(folder), fps, name, models, pictures
+        self.folder, self.fps, self.name, self.models, self.pictures = Path(os.path.expanduser(folder)), fps, name, models, pictures
         self._writers, self._count = {}, 0
 
     def __enter__(self):
@@ -361,6 +365,7 @@ def evaluate(
     import pandas as pd
     device, ratio = pick_device(device), high_res / low_res if high_res and low_res else scale
     parse_degradation(downscale) # a mistyped name is reported before anything is scored
+    _check_every(every)
     extra = _check_extra(extra, every)
     names = [b for b in baselines if b != 'linear' or ratio == 2] # the scale that the filter was fitted for
     if 'bicubic' not in names: names = ['bicubic', *names]

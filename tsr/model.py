@@ -412,7 +412,7 @@ _NO_MODELS = { # suffix: what such a file is, and what to do
 
 def _read_header(path): # (dict with architecture, args, provenance; dict: name of a tensor -> its shape)
     "What a checkpoint says about itself. Raises `TSRError` if that does not describe a model."
-    path = Path(path)
+    path = Path(os.path.expanduser(path))
     if path.is_dir(): raise TSRError(f'{path}: is a folder; name a .safetensors file in it')
     if path.suffix.lower() in _NO_MODELS and path.exists(): raise TSRError(f'{path}: {_NO_MODELS[path.suffix.lower()]}')
     try:
@@ -474,7 +474,7 @@ def load_model(
     if isinstance(model, SRModel): return model.eval()
     if isinstance(model, nn.Module): raise TSRError(f'{type(model).__name__} is no SRModel: make it a subclass of tsr.model.SRModel')
     if str(model) in INTERPOLATIONS: return Interpolation(str(model)).eval()
-    path = bundled_models().get(_FORMER.get(str(model), str(model)), Path(model))
+    path = bundled_models().get(_FORMER.get(str(model), str(model)), Path(os.path.expanduser(model)))
     if path.suffix == '.pt': return load_original(path)
     if os.path.isdir(path) and str(model):
         inside = sorted(path.glob('*.safetensors'))

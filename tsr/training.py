@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['SCHEDULES', 'TRAINING_PRECISIONS', 'OTHER_NAMES', 'option', 'range_text', 'is_instance_of', 'check_option', 'Options',
            'TrainConfig', 'split_videos', 'scheduled_learning_rate', 'average_weights', 'Validator', 'LearningRate',
-           'ClipGradients', 'UpdateAverage', 'Metrics', 'StopOnDivergence', 'StopOnInterrupt', 'Budget', 'Split',
-           'ExampleSplit', 'run_name', 'pick_precision', 'make_accelerator', 'build_model', 'build_loss',
-           'build_optimizer', 'git_commit', 'lengths', 'Checkpoints', 'as_float', 'TrainingPlan', 'check_patch',
-           'MultiTrainer']
+           'Diverged', 'ClipGradients', 'UpdateAverage', 'Metrics', 'StopOnDivergence', 'StopOnInterrupt', 'Budget',
+           'Split', 'ExampleSplit', 'run_name', 'pick_precision', 'make_accelerator', 'build_model', 'check_model_args',
+           'build_loss', 'build_optimizer', 'git_commit', 'lengths', 'Checkpoints', 'as_float', 'TrainingPlan',
+           'check_patch', 'MultiTrainer']
 
 # %% ../nbs/04_training.ipynb #83183867
 import json
@@ -39,7 +39,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel
 
-from .core import Registry, TSRError, did_you_mean, first_line, is_disk_full, run_lock
+from .core import Registry, TSRError, did_you_mean, first_line, is_disk_full, remove_leftovers, run_lock
 from .data import evenly_spaced, hr_size
 from .dataset import MultiVideoDataset, count_batches, load_batches, manifest, parse_downscales, probe_videos, try_batch
 from .inference import has_native_bfloat16, pick_device, supports_bfloat16, synchronize
@@ -368,14 +368,17 @@ class LearningRate(Callback):
         else: trainer.learning_rate = scheduled_learning_rate(c, step, trainer.progress)
         for group in trainer.optimizer.param_groups: group['lr'] = trainer.learning_rate
 
+class Diverged(TSRError):
+    "A training whose error grows instead of falling: with other values, as a lower learning rate, it may not."
+
 class ClipGradients(Callback):
-    "Limits the norm of the gradient. Raises `TSRError` if the loss or the gradient is not finite."
+    "Limits the norm of the gradient. Raises `Diverged`, a `TSRError`, if the loss or the gradient is not finite."
     every_process = True
     def before_step(self, trainer):
         norm = trainer.accelerator.clip_grad_norm_(trainer.net.parameters(), trainer.config.clip or math.inf)
         finite = trainer.loss if trainer.accelerator.scaler else trainer.loss + norm # a scaler skips steps with infinite gradients
         if finite.isfinite(): return
-        raise TSRError(f'the loss is {trainer.loss.item():g} and its gradient {norm.item():g} at step {trainer.step + 1}: lower '
+        raise Diverged(f'the loss is {trainer.loss.item():g} and its gradient {norm.item():g} at step {trainer.step + 1}: lower '
                        f'learning_rate={trainer.config.learning_rate:g}; {trainer.out} keeps what was last saved')
 
 class UpdateAverage(Callback):
@@ -397,7 +400,7 @@ class Metrics(Callback):
 
 # %% ../nbs/04_training.ipynb #e5e58e03
 class StopOnDivergence(Callback):
-    "Ends a training with `TSRError` if its error grows and stays."
+    "Ends a training with `Diverged`, a `TSRError`, if its error grows and stays."
     def __init__(self,
         fall=10., # dB of training PSNR below its best
         reports=10 # over which the PSNR is averaged; one every `log_every` batches
@@ -411,7 +414,7 @@ class StopOnDivergence(Callback):
         mean = sum(self.last) / len(self.last)
         if len(self.last) == self.reports: self.best = max(self.best, mean)
         if mean < self.best - self.fall:
-            raise TSRError(f'the training diverges, its mean PSNR fell from {self.best:.1f} to {mean:.1f} dB by step {trainer.step}: '
+            raise Diverged(f'the training diverges, its mean PSNR fell from {self.best:.1f} to {mean:.1f} dB by step {trainer.step}: '
                            f'lower learning_rate={trainer.config.learning_rate:g}; {trainer.out} keeps the best model of '
                            f'{trainer.epoch} finished epochs')
 
@@ -641,7 +644,7 @@ def build_model(
     config # `TrainConfig`
 ): # `nn.Module` to train
     """A fresh model with weights drawn from `config.seed`, or the trained one that `config.model` names.
-    Raises `TSRError` if there is none, if it cannot be trained, or if it has another scale."""
+    Raises `TSRError` if there is none, if it cannot be trained, or if it has another scale or other `model_args`."""
     c = config
     scale = float(hr_size(2**12, 2**12, c.scale, c.low_res, c.high_res)[1])
     frames = {k: n for k in ('frames_back', 'frames_forward') if (n := getattr(c, k)) is not None}
@@ -653,14 +656,26 @@ def build_model(
             except TSRError as e:
                 if scale == int(scale): raise
                 raise TSRError(f'{c.model}: cannot learn a scale of {scale:g}; give a whole one, or model=TSRCNN_small') from e
-    if not Path(c.model).exists() and c.model not in (trained := list(bundled_models())):
+    if not os.path.exists(os.path.expanduser(c.model)) and c.model not in (trained := list(bundled_models())):
         raise TSRError(f'model={c.model!r}: no architecture, no trained model and no file of that name'
                        f'{did_you_mean(c.model, [*MODELS, *trained])}; architectures are {", ".join(MODELS)}')
     model = load_model(c.model)
     if not any(p.requires_grad for p in model.parameters()): raise TSRError(f'{c.model}: has no weights to train')
+    check_model_args(c, model)
     if model.scale != scale: raise TSRError(f'{c.model}: enlarges by {model.scale}, the training asks for {scale:g}')
     own = dict(frames_back=model.frames_back, frames_forward=model.frames_forward)
     return model if own == own | frames else adapt_frames(model, **own | frames)
+
+def check_model_args(
+    config, # `TrainConfig`
+    trained # the trained model that it names
+):
+    "Raise `TSRError` if `model_args` ask for another architecture than a trained model has."
+    given = {k: list(v) if isinstance(v, tuple) else v for k, v in config.model_args.items()} # as the model recorded its own
+    own, none = getattr(trained, 'args', {}), object()
+    if other := {k: v for k, v in given.items() if own.get(k, none) != v}:
+        raise TSRError(f'model_args={other}: model={config.model} is trained, and its architecture cannot change; leave them out, or name an '
+                       f'architecture as the model: {", ".join(MODELS)}')
 
 def _make(kind, entry, args): # kind: for the message
     "An entry of a registry with its options."
@@ -988,7 +1003,7 @@ class MultiTrainer:
         model=None, # `nn.Module` to train, with its weights; or what `config.model` takes
         sampler=None # order of the training items: a torch `Sampler`, or a function (data, epoch) -> numbers; None: random
     ):
-        self.out, self.sampler = Path(out), sampler
+        self.out, self.sampler = Path(os.path.expanduser(out)), sampler
         self.config, net = _with_model(config or TrainConfig(), model, videos if is_dataset(videos) else None)
         net = net or build_model(self.config)
         if not is_dataset(videos): check_patch(self.config, net)
@@ -1196,7 +1211,7 @@ class MultiTrainer:
 
     def _prepare_folder(self):
         (self.out/'epochs').mkdir(parents=True, exist_ok=True)
-        for part in self.out.rglob('*.part'): part.unlink(missing_ok=True) # of a process that was killed
+        for folder in (self.out, self.out/'epochs'): remove_leftovers(folder) # other programs may have files of their own in it
 
     def _load_datasets(self):
         self._make_datasets()

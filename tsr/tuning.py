@@ -19,9 +19,9 @@ from pathlib import Path
 import psutil
 
 from .core import TSRError, atomic_write, did_you_mean, run_lock, write_json
-from .runs import Callback, StopTraining
+from .runs import Callback, StopTraining, error_line
 from .tracking import callbacks_for
-from .training import MultiTrainer, TrainConfig
+from .training import Diverged, MultiTrainer, TrainConfig
 
 # %% ../nbs/27a_tuning.ipynb #004f4b16
 def parse_search(
@@ -133,7 +133,7 @@ class Study:
         callbacks=() # more callbacks of each training
     ):
         self.optuna, self.videos, self.space, self.config = _optuna(), videos, space, config or TrainConfig()
-        self.out, self.metric, self.mlflow, self.callbacks = Path(out), metric, mlflow, list(callbacks)
+        self.out, self.metric, self.mlflow, self.callbacks = Path(os.path.expanduser(out)), metric, mlflow, list(callbacks)
         check_space(space, self.config)
         self.out.mkdir(parents=True, exist_ok=True)
         self.storage, self.interrupted = storage or f'sqlite:///{self.out.absolute()/"study.db"}', False
@@ -155,23 +155,27 @@ class Study:
             with suppress(ValueError): # another process has just done it
                 self.study.tell(trial.number, state=states.FAIL)
                 self._enqueue_again(trial)
-        if not self.study.trials and (first := _current(self.config, self.space)): self.study.enqueue_trial(first)
+        if all(trial.state == states.FAIL for trial in self.study.trials) and (first := _current(self.config, self.space)): self.study.enqueue_trial(first)
 
     def _enqueue_again(self, trial):
         "Let another trial go on in the folder of one that was interrupted."
         self.study.enqueue_trial(trial.params, user_attrs=dict(folder=trial.user_attrs.get('folder', f'trial_{trial.number:03}')))
 
     def objective(self, trial): # float
-        "Train with what a trial proposes; its best score."
+        "Train with what a trial proposes; its best score. Raises `TSRError` for a mistake, as long as no trial is complete."
         for key, value in dict(pid=os.getpid(), host=platform.node()).items(): trial.set_user_attr(key, value)
         folder = self.out/trial.user_attrs.get('folder', f'trial_{trial.number:03}')
         trial.set_user_attr('folder', folder.name)
-        report = Report(trial, self.metric)
+        report, values = Report(trial, self.metric), suggest(trial, self.space)
         log = callbacks_for(self.mlflow, parent=self.out.name, models='none') # they stay in the folders of the trials
-        trainer = MultiTrainer(self.videos, with_options(self.config, suggest(trial, self.space)), folder, [report, *log, *self.callbacks])
-        try: trainer.train(resume=True)
-        except TSRError as e: # it diverged
-            trial.set_user_attr('error', str(e))
+        try:
+            trainer = MultiTrainer(self.videos, with_options(self.config, values), folder, [report, *log, *self.callbacks])
+            trainer.train(resume=True)
+        except TSRError as e:
+            trial.set_user_attr('error', error_line(e))
+            if not isinstance(e, Diverged) and not self.study.get_trials(deepcopy=False, states=(self.optuna.trial.TrialState.COMPLETE,)):
+                self.optuna.logging.set_verbosity(self.optuna.logging.ERROR) # or it shows the traceback of what is one line
+                raise
             raise self.optuna.TrialPruned() from None
         if report.pruned: raise self.optuna.TrialPruned()
         if trainer.phase == 'stopped':
@@ -185,15 +189,20 @@ class Study:
         minutes=None, # begin no trial after this time
         on_trial=None # function (study, trial) that is called after each
     ): # `Study`
-        "Train until there are so many trials. Ctrl-C ends it; running it again goes on."
+        """Train until there are so many trials. Ctrl-C ends it; running it again goes on.
+        Raises `TSRError` for a mistake that keeps the first trials from being trained."""
         states = self.optuna.trial.TrialState
         ended = states.COMPLETE, states.PRUNED
         enough = self.optuna.study.MaxTrialsCallback(trials, states=ended)
         if len(self.study.get_trials(states=ended)) >= trials: return self._save()
-        save = lambda study, trial: self._save()
+        save, verbosity = lambda study, trial: self._save(), self.optuna.logging.get_verbosity()
         try: self.study.optimize(self.objective, timeout=minutes and 60 * minutes, callbacks=[enough, save, *([on_trial] if on_trial else [])])
         except KeyboardInterrupt:
             if not self.interrupted: raise
+        except TSRError:
+            self._save()
+            raise
+        finally: self.optuna.logging.set_verbosity(verbosity)
         return self._save()
 
     @property
