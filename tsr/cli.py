@@ -38,12 +38,12 @@ from typer.core import TyperCommand
 
 from .codecs import CODECS
 from .core import TSRError, first_line
-from .data import find_videos, read_pairs
+from .data import VIDEO_SUFFIXES, find_videos, read_pairs
 from .distributed import shard, upscale_on_dask
 from .evaluation import check_table_path, distinct_names, evaluate, save_table, summary_table
 from .inference import Upscaler, shrunk_size, tune_malloc
 from .model import bundled_models, export_onnx, load_model, model_info
-from .pictures import find_sequence, is_sequence
+from .pictures import PICTURES, find_sequence, is_sequence
 from .resample import to_bytes
 from .runs import Progress
 from .samples import TEST_SCENES, make_sample
@@ -189,12 +189,29 @@ def _find_inputs(
     return [p for p in paths if p not in results]
 
 # %% ../nbs/30_cli.ipynb #9d659742
+def _series_below(path): # list of folders
+    "The folders of numbered pictures that a folder stands for which has nothing else; results of earlier runs are left out."
+    if not os.path.isdir(path) or is_pictures(path): return [] # `Path.is_dir` raises for a name that is too long
+    files = [p for p in path.rglob('*') if p.is_file()]
+    below = sorted({p.parent for p in files if p.suffix.lower() in PICTURES})
+    if any(p.suffix.lower() in VIDEO_SUFFIXES for p in files) or not all(is_pictures(p) and _names_series(p) for p in below): return []
+    names = {p.name for p in below}
+    return [p for p in below if not _is_result(p, names, read_tag=False)] or below
+
+def _names_series(folder): # bool
+    "Whether numbered pictures are in a folder; photographs are named otherwise."
+    try: return bool(find_sequence(folder))
+    except TSRError: return False
+
 def _find_sequences(videos):
-    "Like `_find_inputs`, with folders of numbered pictures and their patterns as one input each."
+    """Like `_find_inputs`, with folders of numbered pictures and their patterns as one input each.
+    Raises `TSRError` for standard input."""
     paths = [Path(p).expanduser() for p in videos]
-    pictures = [p for p in paths if is_pictures(p)]
-    others = [p for p in paths if p not in pictures]
-    return [*pictures, *(_find_inputs(others) if others else [])]
+    if Path('-') in paths:
+        raise TSRError('-: standard input cannot be read, since videos are looked into at several places; write it to a file and name that')
+    series = {p: [p] if is_pictures(p) else _series_below(p) for p in paths}
+    others = [p for p in paths if not series[p]]
+    return [*dict.fromkeys(sum(series.values(), [])), *(_find_inputs(others) if others else [])]
 
 class _Existing(str, Enum):
     "What to do where a result exists."
@@ -204,15 +221,19 @@ class _Audio(str, Enum):
     "What to do with sound."
     auto, copy, none = AUDIO
 
+def _is_folder(out): # bool
+    "Whether -o names a folder: one that exists, ends with a slash, or has no suffix."
+    return str(out).endswith(('/', os.sep)) or not Path(out).suffix or Path(out).is_dir()
+
 def _destination(
     src, # path of the input
-    out, # path of -o, or None
+    out, # what -o says, or None
     height, # of the result
     folder='' # below -o, for a name that is not unique
 ): # `Path`
     "Where the result of `src` goes."
+    if out and not _is_folder(out): return Path(out)
     src, out = Path(src), out and Path(out)
-    if out and out.suffix and not out.is_dir(): return out
     if is_sequence(src):
         pictures = src if src.is_dir() else src.parent
         name = Path(find_sequence(src).pattern.replace('%%', '%')).with_suffix('.png').name
@@ -228,13 +249,13 @@ def _collisions(planned):
 
 def _plan_outputs(
     heights, # dict: path of an input -> height of its result
-    out # path of -o, or None
+    out # what -o says, or None
 ): # dict: path of an input -> path of its result
     "Where all results go. Raises `TSRError` if two of them, or a result and an input, would be the same file."
-    out = out and Path(out).expanduser()
+    out = out and os.path.expanduser(out)
     if str(out) == '-': raise TSRError('-o -: results are files, they cannot go to standard output; name a file or a folder')
-    if out and len(heights) > 1 and out.suffix and not out.is_dir():
-        raise TSRError(f'{out}: is the name of one file, for {len(heights)} videos; name a folder')
+    if out and len(heights) > 1 and not _is_folder(out):
+        raise TSRError(f'{out}: is the name of one file, for {len(heights)} videos; name a folder (a new one with a dot in its name ends with a slash)')
     planned = {src: _destination(src, out, height) for src, height in heights.items()}
     if out and (same := sum(_collisions(planned), [])):
         folders = [Path(name).parent for name in distinct_names(same)]
@@ -255,7 +276,7 @@ def _plan_outputs(
 def upscale(
     videos: Annotated[list[Path] | None, typer.Argument(show_default=False,
         help='Videos, folders of videos, or numbered pictures; none: render a sample clip and show the gain on it.')] = None,
-    out: Annotated[Path | None, typer.Option('--out', '-o', show_default=False,
+    out: Annotated[str | None, typer.Option('--out', '-o', metavar='PATH', show_default=False,
         help='File (for one input) or folder for the results; default: next to the input.')] = None,
     model: Annotated[str | None, typer.Option(show_default='default',
         help='light, default or heavy: quicker or better; with @area or @bicubic, as in light@area: for uncompressed video '

@@ -966,6 +966,8 @@ def _with_model(config, model, data): # `TrainConfig`, and the model where it is
     if net.scale != scale: raise TSRError(f'{type(model).__name__}: enlarges by {net.scale}, the training asks for {scale:g}')
     args = {k: v for k, v in net.args.items() if k not in ('module', 'scale', 'frames_back', 'frames_forward')}
     name = net.args['module'] if 'module' in net.args else MODELS.name_of(type(net))
+    if config.model_args not in ({}, args): # a run that is resumed holds its own
+        raise TSRError(f'model_args={config.model_args}: are for an architecture that is named; the model={name} that is given is built already')
     return replace(config, model=name, model_args=args), net
 
 def check_patch(

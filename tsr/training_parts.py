@@ -34,7 +34,7 @@ from .dataset import FrameSizes, probe_all
 from .jobs import ACTIVE, Follower, claim, is_alive, jobs_ahead, launch, read_status
 from .model import MODELS, bundled_models, load_model
 from .runs import run_status, watch
-from .training import MultiTrainer, TrainConfig, build_model, check_patch, split_videos
+from .training import MultiTrainer, TrainConfig, build_model, check_model_args, check_patch, split_videos
 from tsr.widgets import (
     ChartGrid,
     ConfigForm,
@@ -339,7 +339,9 @@ def config_problem(
         except Exception as e: return f'{config.model}: cannot be built with these options ({first_line(e)})'
     elif (net := load_model(config.model)).scale != scale:
         return f'{config.model}: its scale is {net.scale:g}, the training asks for {scale:g}'
-    try: check_patch(config, net)
+    try:
+        if config.model not in MODELS: check_model_args(config, net)
+        check_patch(config, net)
     except TSRError as e: return str(e)
     return ''
 

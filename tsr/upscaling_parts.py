@@ -555,9 +555,8 @@ def _why_unplayable(path, lossless=False): # str, '' if browsers can play the fi
     if is_sequence(path): return 'it is a series of pictures'
     info, suffix = probe(path), Path(path).suffix.lower()
     if suffix not in _PLAYED: return f'browsers play .mp4, not {suffix}'
-    codec = info.codec.removeprefix('lib').replace('dav1d', 'av1')
-    if codec not in _PLAYED[suffix]: return f'not every browser plays {info.codec}'
-    if lossless and codec == 'h264': return 'browsers do not support lossless H.264'
+    if info.codec not in _PLAYED[suffix]: return f'not every browser plays {info.codec}'
+    if lossless and info.codec == 'h264': return 'browsers do not support lossless H.264'
     return 'browsers do not support odd sizes' if info.width % 2 or info.height % 2 else ''
 
 def _short(path): # str: the whole path, with ~ for the home folder where shells know it

@@ -11,7 +11,7 @@ import heapq
 import math
 import os
 import warnings
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, islice, pairwise
@@ -181,7 +181,9 @@ def _decode_from(container, stream, origin, path, start, damage):
     at, back = start, Fraction(1)
     while at > head:
         try: container.seek(int((at + origin) / tick), stream=stream)
-        except av.FFmpegError: break
+        except av.FFmpegError: # of pictures, a time beyond the last; they are read from nowhere until a jump succeeds
+            with suppress(av.FFmpegError): _rewind(container, stream)
+            break
         frames = _decode(container, stream, origin, damage)
         first = next(frames, None)
         if first and first[0].pts is None: at = head

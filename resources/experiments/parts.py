@@ -34,6 +34,8 @@ PARTS = { # name: what differs in its training, what it is scored on
     '2 neighbours, recurrent': (dict(model='AlignedRecurrent', frames_back=3, frames_forward=1), AREA),
     '4 neighbours, flow refined by a network': (aligned(2, model='RefinedFlow'), AREA),
     '4 neighbours, consistency of the flow': (aligned(2, model='WithConsistency'), AREA),
+    '4 neighbours, sampled bilinearly': (aligned(2, model='SampledBy', model_args=dict(kernel='bilinear')), AREA),
+    '4 neighbours, sampled at finer pixels': (aligned(2, model='SampledBy', model_args=dict(kernel='fine bicubic')), AREA),
     '6 neighbours': (aligned(3), AREA),
     '4 neighbours, 32 features': (aligned(2, model_args=dict(features=32)), AREA),
     'CRF 23: one frame': (dict(frames_back=0, frames_forward=0, downscale='h264-23'), CODED),

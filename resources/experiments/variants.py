@@ -2,6 +2,8 @@
 
 Each is an `SRModel`. In mixed precision the picture that detail is added to stays in float32, as in TSRNet.
 """
+from itertools import product
+
 import cv2
 import numpy as np
 import torch
@@ -79,6 +81,34 @@ def search_of_0_1(
 class FlowOf01(AlignedNet):
     "AlignedNet along the flow that the search of version 0.1 finds; inverted and composed as the package does it now."
     flow_search = staticmethod(search_of_0_1)
+
+KERNELS = {'nearest': cv2.INTER_NEAREST, 'bilinear': cv2.INTER_LINEAR, 'bicubic': cv2.INTER_CUBIC, 'lanczos4': cv2.INTER_LANCZOS4}
+
+class SampledBy(AlignedNet):
+    """AlignedNet whose neighbours are sampled with one of `KERNELS`, at their own pixels, or, as in 'fine bicubic', at
+    the finer ones of an enlargement to twice the size by Lanczos, which has less of a blur that depends on the phase."""
+    aligns_on_device = False
+    def __init__(self, frames_back=2, frames_forward=2, scale=2, features=16, blocks=6, phases=0, kernel='bicubic'):
+        super().__init__(frames_back, frames_forward, scale, features, blocks, phases=phases)
+        self.kernel = kernel
+
+    def align(self, window, motion=None, region=None):
+        motion = motion or Motion.of(window, self.flow_search)
+        rows, cols = region or [slice(0, n) for n in motion.luma[0].shape]
+        own, neighbours = motion.luma[self.frames_back][rows, cols], motion.neighbours(self.frames_back, rows, cols)
+        y, x = np.mgrid[rows, cols].astype(np.float32)
+        offsets = [(k + .5) / self.scale - .5 for k in range(self.scale)]
+        planes, near = [], []
+        for d, (luma, flow) in zip([d for d in range(-self.frames_back, self.frames_forward + 1) if d], neighbours):
+            u, v = x + flow[..., 0], y + flow[..., 1]
+            for down, right in product(offsets, offsets): planes.append(4 * (self.sample(luma, u + right, v + down) - own))
+            if abs(d) <= self.phases: near += [u - np.rint(u), v - np.rint(v)]
+        return torch.cat((window[self.frames_back][:, rows, cols], torch.from_numpy(np.stack(planes + near))))
+
+    def sample(self, image, u, v): # (H, W), at positions (h, w) between its pixels
+        *fine, kernel = self.kernel.split()
+        if fine: image, u, v = cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_LANCZOS4), 2 * u + np.float32(.5), 2 * v + np.float32(.5)
+        return cv2.remap(image, u, v, KERNELS[kernel], borderMode=cv2.BORDER_REPLICATE)
 
 class WithConsistency(AlignedNet):
     "AlignedNet that is also told how far from a pixel the flow to a neighbour and back leads: 0 to 2 LR pixels, halved."
@@ -242,4 +272,4 @@ class Luma(Variant):
         with torch.autocast(x.device.type, enabled=False): picture = self.tail(x[:, self.center_channels])
         return picture + F.pixel_shuffle(self.detail(self.body(features)), self.scale) # the same detail for the three colours
 
-for network in (SampledAtLR, FlowOf01, WithConsistency, RefinedFlow, AlignedRecurrent, Folded, Recurrent, Reparameterised, OtherSkip, Luma): MODELS.register(network)
+for network in (SampledAtLR, FlowOf01, SampledBy, WithConsistency, RefinedFlow, AlignedRecurrent, Folded, Recurrent, Reparameterised, OtherSkip, Luma): MODELS.register(network)
