@@ -20,13 +20,13 @@ VALIDATION = 'cups', 'dashcam_1', 'davis_horsejump-high', 'street_1', 'uav_car16
 REAL = 'area:3+bicubic:3+area,h264:4+bicubic,h264:2+mpeg4-4:1+mpeg4-8:1+area,noise-3:1+area,noise-3,h264-23:1+jpeg-70:1'
 # name: weights it begins with, the arguments that are new, its downscale
 RECIPES = {
-    'default': ('continued/default', {}, REAL),
+    'default': ('continued/default', dict(sampling='bilinear'), REAL),
     'default@area': ('continued/default@area', {}, 'area'),
     'default@bicubic': ('continued/default@bicubic', {}, 'bicubic'),
     'heavy': ('continued/heavy', {}, REAL),
     'heavy@area': ('longer/heavy@area', {}, 'area'),
     'heavy@bicubic': ('longer/heavy@bicubic', {}, 'bicubic'),
-    'light': ('continued/light', {}, REAL),
+    'light': ('continued/light', dict(sampling='bilinear'), REAL),
     'light@area': ('light@area', {}, 'area'),
     'light@bicubic': ('light@area', {}, 'bicubic'),
 }
@@ -48,6 +48,7 @@ def train(
     folders, # of clips and photographs
     run, # folder of the training, resumed if it exists
     steps, # of the optimizer
+    rate, # the learning rate
     patch # LR pixels along an edge
 ): # path of the weights, averaged over the last steps
     "Train, or go on."
@@ -57,7 +58,7 @@ def train(
     if not steps: return first
     shape = load_model(first)
     config = TrainConfig(model=str(first), frames_back=shape.frames_back, frames_forward=shape.frames_forward, patch=patch,
-                         downscale=RECIPES[name][2], patches_per_window=8, loss='CharbonnierY', learning_rate=1.5e-3, ema=.999,
+                         downscale=RECIPES[name][2], patches_per_window=8, loss='CharbonnierY', learning_rate=rate, ema=.999,
                          steps=steps, precision='bf16', validation=.05, validation_frames=8, save_minutes=4, cache_gb=40, seed=1)
     MultiTrainer(clips, config, run).train(resume=(run/'config.json').exists())
     return run/'last.safetensors' # chosen by nobody: the validation clips are few, and the schedule ends here
@@ -78,13 +79,14 @@ def main():
     parser.add_argument('folder', nargs='+')
     parser.add_argument('--run', type=Path, default=Path('runs/finetune'))
     parser.add_argument('--steps', type=int, default=10_000)
+    parser.add_argument('--rate', type=float, default=1.5e-3, help='learning rate')
     parser.add_argument('--patch', type=int, default=64)
     parser.add_argument('--to', type=Path, help='file that the weights are copied to; the run is deleted then; of score: table of the gains')
     parser.add_argument('--models', nargs='*')
     args = parser.parse_args()
     if args.name == 'score': score(args.folder, args.models, args.to)
     else:
-        weights = train(args.name, args.folder, args.run, args.steps, args.patch)
+        weights = train(args.name, args.folder, args.run, args.steps, args.rate, args.patch)
         if args.to:
             args.to.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(weights, args.to)
