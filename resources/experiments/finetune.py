@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+import torch
 
 from tsr.data import find_videos
 from tsr.evaluation import evaluate
@@ -20,7 +21,7 @@ VALIDATION = 'cups', 'dashcam_1', 'davis_horsejump-high', 'street_1', 'uav_car16
 REAL = 'area:3+bicubic:3+area,h264:4+bicubic,h264:2+mpeg4-4:1+mpeg4-8:1+area,noise-3:1+area,noise-3,h264-23:1+jpeg-70:1'
 # name: weights it begins with, the arguments that are new, its downscale
 RECIPES = {
-    'default': ('continued/default', dict(sampling='bilinear'), REAL),
+    'default': ('continued/default', dict(frames_back=4, frames_forward=4, phases=0, sampling='bilinear'), REAL),
     'default@area': ('continued/default@area', {}, 'area'),
     'default@bicubic': ('continued/default@bicubic', {}, 'bicubic'),
     'heavy': ('continued/heavy', {}, REAL),
@@ -38,8 +39,12 @@ def begin(
     "The network that a training begins with."
     start, changes, _ = RECIPES[name]
     old = load_model(WEIGHTS/f'{start}.safetensors')
-    new = create_model('AlignedNet', **old.args | changes)
-    new.load_state_dict(old.state_dict())
+    new, weights = create_model('AlignedNet', **old.args | changes), old.state_dict()
+    if new.channel_names != old.channel_names: # inputs that are new begin with zeros, and those that are left out are forgotten
+        place = {channel: k for k, channel in enumerate(old.channel_names)}
+        head = weights['head.weight']
+        weights['head.weight'] = torch.stack([head[:, place[c]] if c in place else torch.zeros_like(head[:, 0]) for c in new.channel_names], 1)
+    new.load_state_dict(weights)
     known = 'device', 'steps', 'trained_on', 'begun_from', 'distinct_frames', 'kinds'
     save_model(new, path, start=f'{start}.safetensors', **{k: old.provenance[k] for k in known if k in old.provenance})
 
