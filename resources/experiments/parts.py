@@ -34,7 +34,7 @@ PARTS = { # name: what differs in its training, what it is scored on
     '2 neighbours, recurrent': (dict(model='AlignedRecurrent', frames_back=3, frames_forward=1), AREA),
     '4 neighbours, flow refined by a network': (aligned(2, model='RefinedFlow'), AREA),
     '4 neighbours, consistency of the flow': (aligned(2, model='WithConsistency'), AREA),
-    '4 neighbours, sampled bilinearly': (aligned(2, model='SampledBy', model_args=dict(kernel='bilinear')), AREA),
+    '4 neighbours, sampled bilinearly': (aligned(2, model_args=dict(sampling='bilinear')), AREA),
     '4 neighbours, sampled at finer pixels': (aligned(2, model='SampledBy', model_args=dict(kernel='fine bicubic')), AREA),
     '6 neighbours': (aligned(3), AREA),
     '4 neighbours, 32 features': (aligned(2, model_args=dict(features=32)), AREA),
@@ -42,6 +42,7 @@ PARTS = { # name: what differs in its training, what it is scored on
     'CRF 23: 2 neighbours': (aligned(1, downscale='h264-23'), CODED),
     'CRF 23: 4 neighbours': (aligned(2, downscale='h264-23'), CODED),
     'CRF 23: 6 neighbours': (aligned(3, downscale='h264-23'), CODED),
+    'CRF 23: 8 neighbours': (aligned(4, downscale='h264-23'), CODED),
 }
 
 def scores(
