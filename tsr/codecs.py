@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Real
 from pathlib import Path
 
 import av
@@ -98,6 +99,7 @@ def _prores(q): return {'profile': '4444' if '444' in q.format else 'hq', 'vendo
 def _ffv1(q): return {'level': '3', 'g': '1', 'slicecrc': '1'}
 def _webp(q): return {'lossless': '1'} if q.lossless else {'quality': str(round(100 - .9 * q.crf)), 'compression_level': q.step(0, 6)}
 def _nothing(q): return {}
+_WITHOUT_CRF = _prores, _ffv1, _nothing
 
 # %% ../nbs/21c_codecs.ipynb #21c00009
 def _nvenc(q): return {'preset': 'p' + q.step(1, 7), **({'tune': 'lossless'} if q.lossless else {'rc': 'vbr', 'cq': str(q.crf), 'b': '0'})}
@@ -144,7 +146,7 @@ def pick_codec(
     bits=8, # of a code
     alpha=False # whether there is alpha to keep
 ): # name in `CODECS`
-    "The codec of an output. Raises `TSRError` if that file cannot hold it, or this machine cannot encode it."
+    "The codec of an output. Raises `TSRError` if a file with that suffix cannot hold it; `check_codec` asks the machine."
     suffix = Path(dst).suffix.lower()
     if codec == 'auto':
         if suffix[1:] in CODECS: return suffix[1:]
@@ -210,12 +212,14 @@ class Encoding:
         pixels=None, # `Pixels` of the source; None: unknown
         reproducible=False # as in `write_frames`
     ): # `Encoding`
-        "Choose codec and pixel format. Warns of what cannot be kept, raises `TSRError` if nothing fits."
+        "Choose codec and pixel format. Warns of what cannot be kept, raises `TSRError` if nothing fits, and for a `crf` out of range."
         pixels = pixels or Pixels()
         bits = 8 if image.dtype == np.uint8 else max(pixels.bits, 10)
         height, width, channels = image.shape
         codec = pick_codec(dst, codec, bits, channels == 4)
         odd = bool(width % 2 or height % 2)
+        if CODECS[codec].options not in _WITHOUT_CRF and not (isinstance(crf, Real) and 0 <= crf <= 51):
+            raise TSRError(f'{dst}: crf is {crf!r}; give a number from 0 (best) to 51')
         format = pick_format(codec, bits, channels == 4, odd or lossless)
         if odd and '420' in format:
             raise TSRError(f'{dst}: {codec} here stores even sizes only, not {width}x{height}; choose another size, or h265')

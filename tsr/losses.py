@@ -20,7 +20,8 @@ from .core import Registry, TSRError, without_tf32
 def luma(
     x,  # RGB images (..., 3, H, W), floats in [0, 1]
 ):  # brightness (..., 1, H, W), from 16/255 (black) to 235/255 (white)
-    "BT.601 studio-swing luma: the Y of MATLAB's `rgb2ycbcr` and of most super-resolution papers"
+    "BT.601 studio-swing luma: the Y of MATLAB's `rgb2ycbcr` and of most super-resolution papers. Raises `TSRError` for other channels than three."
+    if x.ndim < 3 or x.shape[-3] != 3: raise TSRError(f'luma is made of three colours: images must be (..., 3, H, W), got {tuple(x.shape)}')
     r, g, b = x.unbind(-3)
     return ((65.481 * r + 128.553 * g + 24.966 * b + 16) / 255).unsqueeze(-3)
 
@@ -125,12 +126,14 @@ def quantize(
     return x.clamp(0, 1).mul(255).round().div(255)
 
 def temporal_psnr(
-    sr, before, # a super-resolved frame and the one before it (1, C, H, W), floats
-    hr, hr_before, # their ground truth
+    sr, before, # super-resolved frames and those before them (B, C, H, W), floats in [0, 1]
+    hr, hr_before, # their ground truth, same shape
     crop=8, # border pixels left out on each side
     channel='y' # as in `psnr`
-): # decibels of each image (B,), at most `MAX_PSNR`
-    "PSNR of the change from a frame to the next: what flickers lowers it, an error that stands still does not."
+): # decibels of each frame (B,), at most `MAX_PSNR`
+    """PSNR of the change from a frame to the next: what flickers lowers it, an error that stands still does not.
+    Raises `TSRError` unless all four are of one shape."""
+    if sr.shape != hr.shape: raise TSRError(f'shapes differ: super-resolved {tuple(sr.shape)}, ground truth {tuple(hr.shape)}')
     moved, truth = (torch.sub(*_comparable(a, b, crop, channel)) for a, b in ((sr, before), (hr, hr_before)))
     error = (moved - truth).square().mean((1, 2, 3))
     return (-10 * error.log10()).clamp(max=MAX_PSNR)

@@ -16,17 +16,30 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from .core import TSRError
+
 # %% ../nbs/06_motion.ipynb #7739c2b8
 LUMA_WEIGHTS = torch.tensor([.299, .587, .114])[:, None, None] # of red, green and blue (ITU-R BT.601)
 MIN_FLOW_SIZE = 16 # pixels; smaller frames are padded, the search needs at least one patch
 SEARCH_BLUR = .8 # standard deviation of the Gaussian blur before the search, LR pixels
+
+def _check(name, array, kinds, *shape): # OpenCV fails without saying which argument it is, or fills another array than the given one
+    "TSRError unless an array is NumPy's, of one of these types and of this shape, in which None stands for any number."
+    right = isinstance(array, np.ndarray) and array.dtype.type in kinds and array.ndim == len(shape)
+    if right and all(n == m if m is not None else n for n, m in zip(array.shape, shape)): return
+    made = f'{array.dtype} {tuple(array.shape)}' if hasattr(array, 'dtype') else type(array).__name__
+    size = ', '.join('hw'[axis] if n is None else str(n) for axis, n in enumerate(shape))
+    source = '' if isinstance(array, np.ndarray) else 'a NumPy array, '
+    raise TSRError(f'{name}: is {made}; give {source}{" or ".join(kind.__name__ for kind in kinds)} ({size})')
 
 def optical_flow(
     frame, # uint8 (h, w), luma
     other, # uint8 (h, w), luma of another frame
     refinement=2 # iterations of the variational refinement; without any, the search takes half the time
 ): # float32 (h, w, 2): offset (right, down) in pixels from each pixel of `frame` to where it is found in `other`
-    "Optical flow from `frame` to `other` by dense inverse search."
+    "Optical flow from `frame` to `other` by dense inverse search. Raises `TSRError` unless they are of this type and of one size."
+    _check('frame', frame, [np.uint8], None, None)
+    _check('other', other, [np.uint8], *frame.shape)
     h, w = frame.shape
     edges = 0, max(MIN_FLOW_SIZE - h, 0), 0, max(MIN_FLOW_SIZE - w, 0)
     padded = (cv2.copyMakeBorder(x, *edges, cv2.BORDER_REPLICATE) for x in (frame, other))
@@ -44,6 +57,7 @@ def _grid(rows, cols): # slices -> x (w,) and y (h, 1), float32
     x, y = (np.arange(part.start, part.stop, dtype=np.float32) for part in (cols, rows))
     return x, y[:, None]
 
+_FLOATS = np.float32, np.float64
 SAMPLINGS = dict(bilinear=cv2.INTER_LINEAR, bicubic=cv2.INTER_CUBIC) # how a frame is sampled between its pixels
 
 def warp(
@@ -54,10 +68,13 @@ def warp(
     out=None, # float32 (s*s, h, w), to be filled
     sampling='bicubic' # one of `SAMPLINGS`
 ): # float32 (s*s, h, w): `image` at the s*s HR positions inside each LR pixel, row by row
-    "Sample an LR frame along the optical flow at the pixel positions of the HR grid."
+    "Sample an LR frame along the optical flow at the pixel positions of the HR grid. Raises `TSRError` for another type or shape of an array."
+    _check('image', image, [np.float32], None, None)
+    _check('flow', flow, _FLOATS, None, None, 2)
     h, w = flow.shape[:2]
+    if out is not None: _check('out', out, [np.float32], scale**2, h, w)
     x, y = _grid(rows or slice(0, h), cols or slice(0, w))
-    x, y = x + flow[..., 0], y + flow[..., 1]
+    x, y = (np.asarray(start + flow[..., k], np.float32) for k, start in enumerate((x, y)))
     offsets = (np.arange(scale, dtype=np.float32) + .5) / scale - .5 # of the HR pixels from the centre of their LR pixel, in LR pixels
     across, down = [x + d for d in offsets], [y + d for d in offsets]
     out = np.empty((scale**2, h, w), np.float32) if out is None else out
@@ -73,7 +90,8 @@ def invert_flow(
     flow, # float32 (h, w, 2), from one frame to another
     rounds=1 # of the fixed-point iteration
 ): # float32 (h, w, 2), from the other frame to the one
-    "The opposite of an optical flow."
+    "The opposite of an optical flow. Raises `TSRError` if it is no such array."
+    _check('flow', flow, [np.float32], None, None, 2)
     (x, y), back = _grid(slice(0, flow.shape[0]), slice(0, flow.shape[1])), -flow
     for _ in range(rounds): back = -_look_up(flow, x + back[..., 0], y + back[..., 1])
     return back
@@ -83,7 +101,9 @@ def compose_flow(
     then, # float32 (H, W, 2), from frame b to frame c
     rows, cols # slices: which part of frame a `first` is
 ): # float32 (h, w, 2), from frame a to frame c
-    "The flow over two steps."
+    "The flow over two steps. Raises `TSRError` if they are no such arrays."
+    _check('then', then, [np.float32], None, None, 2)
+    _check('first', first, [np.float32], rows.stop - rows.start, cols.stop - cols.start, 2)
     x, y = _grid(rows, cols)
     return first + _look_up(then, x + first[..., 0], y + first[..., 1])
 
@@ -93,7 +113,10 @@ SCENE_CHANGE_THRESHOLD = .06 # above which two frames belong to two scenes
 def frame_luma(
     frame # (C, h, w) in [0, 1]
 ): # float32 (h, w)
-    "Luma of a frame."
+    "Luma of a frame. Raises `TSRError` unless that is a tensor of floats with three colours."
+    if not torch.is_tensor(frame) or not frame.is_floating_point() or frame.ndim != 3 or len(frame) < 3:
+        made = f'{frame.dtype} {tuple(frame.shape)}' if hasattr(frame, 'dtype') else type(frame).__name__
+        raise TSRError(f'frame: is {made}; give a tensor of floats in [0, 1], (3, h, w), as from to_float')
     red, green, blue = (x * w for x, w in zip(frame.float().cpu().numpy(), LUMA_WEIGHTS.flatten().tolist()))
     return red + green + blue
 
@@ -101,14 +124,19 @@ def search_flow(
     luma, other, # float32 (h, w) in [0, 1], luma of two frames
     search=optical_flow # function (uint8 (h, w), uint8 (h, w)) -> float32 (h, w, 2)
 ): # float32 (h, w, 2), from one to the other
-    "What a search finds between two frames as 8-bit images."
+    "What a search finds between two frames as 8-bit images. Raises `TSRError` unless they are floats and of one size."
+    _check('luma', luma, _FLOATS, None, None)
+    _check('other', other, _FLOATS, *luma.shape)
     return search(*((x * 255).round().clip(0, 255).astype(np.uint8) for x in (luma, other)))
 
 def flow_error(
     luma, other, # float32 (h, w) in [0, 1], luma of two frames
     flow # float32 (h, w, 2), from one to the other
 ): # float in [0, 1]
-    "Mean absolute difference between a frame and another one, brought into its place along the flow."
+    "Mean absolute difference between a frame and another one, brought into its place along the flow. Raises `TSRError` unless sizes agree."
+    _check('luma', luma, _FLOATS, None, None)
+    _check('other', other, _FLOATS, *luma.shape)
+    _check('flow', flow, [np.float32], *luma.shape, 2)
     x, y = _grid(*(slice(0, n) for n in luma.shape))
     return float(np.abs(_look_up(other, x + flow[..., 0], y + flow[..., 1]) - luma).mean())
 
@@ -117,7 +145,9 @@ def pair_flow(
     search=optical_flow, # as in `search_flow`
     threshold=SCENE_CHANGE_THRESHOLD # of `flow_error`, above which a scene ends between them
 ): # (forward, backward), float32 (h, w, 2); None if a scene ends between them
-    "The flow from a frame to the next and back, from one search."
+    "The flow from a frame to the next and back, from one search. Raises `TSRError` unless they are floats and of one size."
+    _check('luma', luma, _FLOATS, None, None)
+    _check('following', following, _FLOATS, *luma.shape)
     if np.array_equal(luma, following): return (np.zeros((*luma.shape, 2), np.float32),) * 2
     forward = search_flow(luma, following, search)
     return None if flow_error(luma, following, forward) > threshold else (forward, invert_flow(forward))
@@ -143,7 +173,8 @@ class Motion:
         center, # index of a frame
         rows, cols # slices: the part of it that is asked for
     ): # list of T-1 (luma (H, W), flow (h, w, 2)), from the first frame to the last
-        "Each other frame and the flow to it, or to the last one of the scene on the way there."
+        "Each other frame and the flow to it, or to the last one of the scene on the way there. Raises `TSRError` for a centre that is no frame."
+        if not 0 <= center < len(self.luma): raise TSRError(f'center={center}: the window has the frames 0 to {len(self.luma) - 1}')
         found, still = {}, self._still(rows.stop - rows.start, cols.stop - cols.start)
         for step in (-1, 1):
             t, flow, beyond = center, None, False
@@ -173,12 +204,14 @@ def align_neighbours(
     sampling='bicubic' # as in `warp`
 ): # float32 (C', h, w), C' = (T-1)*s*s, and 2 for each neighbour with a phase
     """Luma of the neighbours at the HR positions of each LR pixel, minus the luma of that LR pixel, and the phases:
-    how far (right, down) from the nearest pixel of the neighbour that LR pixel is found, in [-0.5, 0.5]."""
-    rows, cols = region or [slice(0, n) for n in motion.luma[center].shape]
+    how far (right, down) from the nearest pixel of the neighbour that LR pixel is found, in [-0.5, 0.5].
+    Raises `TSRError` for a centre that is no frame and for an `out` of another type or shape."""
+    rows, cols = region or [slice(0, n) for n in motion.luma[0].shape]
     neighbours, own = motion.neighbours(center, rows, cols), motion.luma[center][rows, cols]
     near = [i for i in range(len(neighbours)) if center - phases <= i < center + phases]
     planes = len(neighbours) * scale**2
     if out is None: out = np.empty((planes + 2 * len(near), *own.shape), np.float32)
+    _check('out', out, [np.float32], planes + 2 * len(near), *own.shape)
     for i, (luma, flow) in enumerate(neighbours):
         for plane in warp(luma, flow, scale, rows, cols, out[i * scale**2:(i + 1) * scale**2], sampling):
             cv2.addWeighted(plane, gain, own, -gain, 0, plane)
@@ -234,12 +267,14 @@ def align_on_device(
     out=None, # float32 (C', h, w) on that device, to be filled
     sampling='bicubic' # as in `warp`
 ): # float32 (C', h, w) on that device
-    "`align_neighbours` in PyTorch."
-    rows, cols = region or [slice(0, n) for n in motion.luma[center].shape]
+    "`align_neighbours` in PyTorch. Raises `TSRError` for the same."
+    rows, cols = region or [slice(0, n) for n in motion.luma[0].shape]
     neighbours, own = motion.neighbours(center, rows, cols), motion.luma[center][rows, cols]
     near = [i for i in range(len(neighbours)) if center - phases <= i < center + phases]
     planes, (x, y) = len(neighbours) * scale**2, _grid_on(own.device, rows, cols)
-    if out is None: out = own.new_empty(planes + 2 * len(near), *own.shape)
+    size = planes + 2 * len(near), *own.shape
+    if out is None: out = own.new_empty(size)
+    if out.shape != size or out.dtype != torch.float32: raise TSRError(f'out: is {out.dtype} {tuple(out.shape)}; give torch.float32 {tuple(size)}')
     offsets = ((torch.arange(scale, dtype=torch.float32, device=own.device) + .5) / scale - .5)[:, None, None]
     across, down = offsets.repeat(scale, 1, 1), offsets.repeat_interleave(scale, 0) # (s*s, 1, 1), row by row
     for i, (luma, flow) in enumerate(neighbours):

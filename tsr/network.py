@@ -149,13 +149,28 @@ class AlignedNet(TSRNet):
     @property
     def flow_search(self): return partial(optical_flow, refinement=self.refinement)
 
-    def align(self, window, motion=None, region=None):
+    def _check_window(self, window, motion): # of one frame too few, channels of the result would stay unfilled
+        "TSRError unless the model takes such a window, and the motion is that of such a window."
+        n, own = len(window), window[self.frames_back] if len(window) > self.frames_back else window[0] if len(window) else None
+        if n == self.num_frames and torch.is_tensor(own) and own.is_floating_point() and own.ndim == 3 and len(own) == 3:
+            if motion is None or len(motion.luma) == n and motion.luma[0].shape == own.shape[1:]: return
+        made = f'{n} of {own.dtype} {tuple(own.shape)}' if torch.is_tensor(own) else f'{n} of {type(own).__name__}'
+        beside = '' if motion is None else f' with the motion of {len(motion.luma)} of {tuple(motion.luma[0].shape)}'
+        raise TSRError(f'{type(self).__name__} takes a window of {self.num_frames} frames, floats (3, h, w) in [0, 1]; this one has {made}{beside}')
+
+    def align(self,
+        window, # float (T, C, h, w) in [0, 1], or a list of T frames, of which all but number `frames_back` may be None beside a `motion`
+        motion=None, # `Motion` of the window, or `DeviceMotion` to work on that device; None: it is searched for
+        region=None # (rows, columns) as slices: the part that is wanted; None: the whole frame
+    ): # float32 (C', h, w)
+        "The frame itself, its neighbours along the flow as in `align_neighbours`. Raises `TSRError` for another window than the model takes."
+        self._check_window(window, motion)
         motion = motion or Motion.of(window, self.flow_search)
         frame = window[self.frames_back]
         rows, cols = region or [slice(0, n) for n in frame.shape[1:]]
         frame = frame[:, rows, cols]
         there = isinstance(motion, DeviceMotion)
-        x = torch.empty(self.align_channels, *frame.shape[1:], device=frame.device if there else 'cpu')
+        x = torch.empty(self.align_channels, *frame.shape[1:], dtype=torch.float32, device=frame.device if there else 'cpu')
         x[:3] = frame
         align, rest = (align_on_device, x[3:]) if there else (align_neighbours, x[3:].numpy())
         align(motion, self.frames_back, self.scale, self.phases, (rows, cols), 4, rest, self.sampling) # the differences are small, hence a gain of 4

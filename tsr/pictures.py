@@ -87,9 +87,10 @@ def open_sequence(
     fps=None # pictures per second; None: `DEFAULT_RATE`
 ): # container of PyAV
     "Open numbered pictures like a video. Raises `TSRError` if they cannot be read."
-    if fps and not 0 < fps < math.inf: raise TSRError(f'{path}: fps is {fps}; give pictures per second, more than 0')
+    known = fps is None or 0 < fps < math.inf
+    rate = Fraction(DEFAULT_RATE if fps is None else fps).limit_denominator(10**5) if known else 0
+    if not rate: raise TSRError(f'{path}: fps is {fps}; give pictures per second, more than 0')
     pictures = find_sequence(path)
-    rate = Fraction(fps or DEFAULT_RATE).limit_denominator(10**5)
     options = dict(framerate=f'{rate.numerator}/{rate.denominator}', start_number=str(pictures.first), start_number_range='1')
     pattern = os.path.join(os.getcwd().replace('%', '%%'), pictures.pattern)  # a path, whatever its first letters look like
     try: return av.open(pattern, format='image2', options=options)

@@ -13,6 +13,7 @@ import tempfile
 from fractions import Fraction
 from functools import lru_cache, partial
 from itertools import chain
+from numbers import Integral
 from pathlib import Path
 
 import av
@@ -28,7 +29,9 @@ from .video import read_frames, write_frames
 def to_float(
     images # uint8 (..., H, W, 3) RGB, numpy or torch, or uint16 numpy
 ): # float32 tensor (..., 3, H, W) in [0, 1]
-    "Whole numbers to floats, channels first."
+    "Whole numbers to floats, channels first. Raises `TSRError` for other numbers."
+    if images.dtype not in ((torch.uint8,) if torch.is_tensor(images) else (np.uint8, np.uint16)) or images.ndim < 3:
+        raise TSRError(f'images: are {images.dtype} {tuple(images.shape)}; give uint8 (..., height, width, 3), or uint16 as a NumPy array')
     if images.dtype == np.uint16: return torch.from_numpy(images.astype(np.float32)).movedim(-1, -3).div_(65535)
     # torch warns of arrays that are read-only, hence W
     x = images if torch.is_tensor(images) else torch.from_numpy(np.require(images, requirements='CW'))
@@ -47,11 +50,19 @@ def to_uint16(
     codes = x.detach().float().clamp(0, 1).mul_(65535).round_().movedim(-3, -1).contiguous().cpu().numpy()
     return codes.astype(np.uint16)
 
+def _check_size(x, size, largest=None): # TSRError
+    "Raise unless `x` is (..., H, W) and `size` two whole numbers above 0, and no more than `largest`."
+    if len(x.shape) < 2 or 0 in x.shape[-2:]: raise TSRError(f'a picture of shape {tuple(x.shape)} has no pixels; give (..., height, width)')
+    if len(size) == 2 and all(isinstance(n, Integral) and 0 < n <= most for n, most in zip(size, largest or (float('inf'),) * 2)): return
+    limit = f' up to {largest[0]}x{largest[1]}, those of the picture' if largest else ''
+    raise TSRError(f'size={tuple(size)}: give (height, width) as whole numbers of pixels, above 0{limit}')
+
 def center_crop(
     x, # (..., H, W)
     size # (height, width), no larger
 ): # (..., height, width)
-    "The centre of a picture."
+    "The centre of a picture. Raises `TSRError` for a size that does not fit."
+    _check_size(x, size, tuple(x.shape[-2:]))
     y, x0 = ((n - m) // 2 for n, m in zip(x.shape[-2:], size))
     return x[..., y:y + size[0], x0:x0 + size[1]]
 
@@ -139,8 +150,11 @@ def resize(
     size, # (height, width) of the result
     kernel='bicubic' # a name in `KERNELS`
 ): # float tensor (..., height, width)
-    "Resample a picture to exactly `size`; antialiased where it shrinks. Raises `TSRError` for an unknown kernel."
+    """Resample a picture to exactly `size`; antialiased where it shrinks.
+    Raises `TSRError` for an unknown kernel, a picture of whole numbers and a size without pixels."""
     KERNELS[kernel] # an unknown name raises
+    _check_size(x, size)
+    if not torch.is_tensor(x) or not x.is_floating_point(): raise TSRError(f'{x.dtype} cannot be resampled; give a tensor of floats, as from to_float')
     (H, W), (h, w) = x.shape[-2:], size
     if kernel != 'nearest' and H > h and H * w == h * W and H % h == 0:
         return _shrink(_shrink(x, H // h, kernel, -2), H // h, kernel, -1)
@@ -168,18 +182,18 @@ CLIP_DEGRADATIONS = Registry('clip degradation')
 def parse_degradation(
     downscale # 'area', 'area,noise-4,h264-23', ...; 'h264-23' is short for 'area,h264-23'
 ): # name in `DEGRADATIONS`, list of (name in `CLIP_DEGRADATIONS`, level)
-    "The steps that a degradation's name stands for. Raises `TSRError` for an unknown one."
+    "The steps that a degradation's name stands for. Raises `TSRError` for an unknown one, and for a level that it cannot have."
     first, *rest = downscale.split(',')
     if first not in DEGRADATIONS: first, rest = 'area', [first, *rest]
     steps = [(name, float(level)) for name, level in re.findall(r'(?:^|,)(\w+)-(\d+(?:\.\d+)?)(?=,|$)', ','.join(rest))]
     def valid(name, level):
         low, high = _LEVELS.get(name, (0, float('inf')))
-        return name in CLIP_DEGRADATIONS and low <= level <= high
+        return name in CLIP_DEGRADATIONS and low <= level <= high and (name not in _WHOLE or level == int(level))
     if len(steps) != len(rest) or not all(valid(*step) for step in steps):
         ranges = ', '.join(f'{name}-{low} to {name}-{high}' for name, (low, high) in _LEVELS.items())
         hint = did_you_mean(downscale, DEGRADATIONS)
         raise TSRError(f'no degradation {downscale!r}{hint}: choose from {", ".join(DEGRADATIONS)}, '
-                       f'and what may follow a comma: {ranges}')
+                       f'and what may follow a comma: {ranges}; whole numbers for {", ".join(_WHOLE)}')
     return first, steps
 
 def low_resolution(
@@ -199,20 +213,29 @@ def low_resolution(
 # %% ../nbs/22_resample.ipynb #e819b718
 _LEVELS = dict(h264=(0, 51), mpeg4=(1, 31), jpeg=(1, 100), noise=(0, 255), blur=(.1, 9),
                chroma=(1, 8)) # CRF, quantiser, quality, standard deviation (codes, pixels), pixels that share a colour
+_WHOLE = 'h264', 'mpeg4', 'jpeg' # whose levels are whole numbers
 
 def _even(frames): # as most codecs want them
     "The last row or column again where their number is odd."
     return (np.pad(f, ((0, f.shape[0] % 2), (0, f.shape[1] % 2), (0, 0)), mode='edge') for f in frames)
 
 @CLIP_DEGRADATIONS.register
-def h264(frames, level, fps):
+def h264(
+    frames, # iterable of uint8 (h, w, 3)
+    level, # CRF, 0 to 51, a whole number
+    fps # frames per second; the encoder spends more on frames that are shown longer
+): # iterator of the same
     "H.264 at a CRF."
     with tempfile.TemporaryDirectory() as folder:
         write_frames(file := Path(folder)/'lr.mp4', frames, fps=fps, crf=int(level), preset='medium', reproducible=True)
         for frame in read_frames(file): yield frame.image
 
 @CLIP_DEGRADATIONS.register
-def mpeg4(frames, level, fps):
+def mpeg4(
+    frames, # iterable of uint8 (h, w, 3)
+    level, # quantiser, 1 to 31, a whole number
+    fps # frames per second
+): # iterator of the same
     "MPEG-4 part 2, the codec of DivX and of old phones, at a quantiser."
     frames = iter(frames)
     first = next(frames)
@@ -231,19 +254,31 @@ def mpeg4(frames, level, fps):
         for frame in read_frames(file): yield frame.image[:height, :width]
 
 @CLIP_DEGRADATIONS.register
-def jpeg(frames, level, fps):
+def jpeg(
+    frames, # iterable of uint8 (h, w, 3)
+    level, # quality, 1 to 100, a whole number
+    fps # not used
+): # iterator of the same
     "Each frame as a JPEG picture of a quality, with colour at half the resolution."
     for frame in frames:
         _, coded = cv2.imencode('.jpg', frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(level)])
         yield np.ascontiguousarray(cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1])
 
 @CLIP_DEGRADATIONS.register
-def blur(frames, level, fps):
+def blur(
+    frames, # iterable of uint8 (h, w, 3)
+    level, # standard deviation, 0.1 to 9 pixels
+    fps # not used
+): # iterator of the same
     "A Gaussian blur of a standard deviation, as of a lens out of focus."
     for frame in frames: yield cv2.GaussianBlur(np.ascontiguousarray(frame), (0, 0), level, borderType=cv2.BORDER_REPLICATE)
 
 @CLIP_DEGRADATIONS.register
-def chroma(frames, level, fps):
+def chroma(
+    frames, # iterable of uint8 (h, w, 3)
+    level, # how many pixels along an axis share a colour, 1 to 8
+    fps # not used
+): # iterator of the same
     "Colour at a fraction of the resolution, as most video files hold it (chroma-2: 4:2:0), without an encoder's other losses."
     for frame in frames:
         y, *colour = cv2.split(cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2YCrCb))
@@ -252,13 +287,19 @@ def chroma(frames, level, fps):
         yield cv2.cvtColor(cv2.merge([y, *colour]), cv2.COLOR_YCrCb2RGB)
 
 @CLIP_DEGRADATIONS.register
-def noise(frames, level, fps):
+def noise(
+    frames, # iterable of uint8 (h, w, 3)
+    level, # standard deviation, 0 to 255 codes
+    fps # not used
+): # iterator of the same
     "Gaussian noise, another one in each frame, the same whenever the clip is made."
     for k, frame in enumerate(frames):
         yield (frame + np.random.default_rng(k).normal(0, level, frame.shape)).round().clip(0, 255).astype(np.uint8)
 
 def _low_resolution_frame(frame, size, downscale):
     "`low_resolution` of uint8 (H, W, 3); independent colours one at a time, which takes a third of the memory."
+    if np.ndim(frame) != 3 or frame.shape[2] != 3:
+        raise TSRError(f'a frame has the shape {tuple(np.shape(frame))}; give (height, width, 3), RGB without alpha')
     parts = [frame[..., c:c + 1] for c in range(3)] if downscale in _KERNEL_OF else [frame]
     return np.concatenate([to_bytes(low_resolution(to_float(part), size, downscale)) for part in parts], -1)
 
@@ -268,7 +309,7 @@ def low_resolution_frames(
     downscale='area', # as in `parse_degradation`
     fps=25 # for the encoder, which spends more on frames that are shown longer
 ): # iterator of uint8 (height, width, 3)
-    "The LR side of a clip, frame by frame; of a clip without frames it has none."
+    "The LR side of a clip, frame by frame; of a clip without frames it has none. Raises `TSRError` for frames of another type or shape."
     name, steps = parse_degradation(downscale)
     frames = (_low_resolution_frame(frame, size, name) for frame in frames)
     if (first := next(frames, None)) is None: return # an encoder would fail

@@ -207,7 +207,7 @@ def read_frames(
     range=None,     # 'limited' or 'full'; None: what the file says
     depth=8,        # 8: uint8; 16: uint16; None: uint16 where the file has more than 8 bits
     alpha=False,    # keep the alpha of a file that has it
-    deinterlace='', # what `find_interlacing` says; '': interlaced frames stay as they are
+    deinterlace='', # what `find_interlacing` says: 'flagged', 'tff' or 'bff'; '': interlaced frames stay as they are
     field_rate=False, # of interlaced frames, make one of each field, at twice the rate
     tonemap=False,  # convert HDR to SDR
     fps=None,       # of numbered pictures; None: 25
@@ -218,6 +218,8 @@ def read_frames(
         raise TSRError(f'{path}: there is no matrix {matrix!r}; choose one of {", ".join(MATRICES)}')
     if range not in (None, 'limited', 'full'):
         raise TSRError(f'{path}: there is no range {range!r}; choose limited or full')
+    if deinterlace and deinterlace not in ('flagged', 'tff', 'bff'):
+        raise TSRError(f'{path}: there is no order of fields {deinterlace!r}; choose flagged, tff or bff, as find_interlacing says, or leave it empty')
     if size is not None and not (len(size) == 2 and min(size) > 0):
         raise TSRError(f'{path}: no picture has size {size!r}; give (width, height) in pixels')
     start = _seconds(start)
@@ -412,6 +414,7 @@ def _uniform(frames, fps, start, dst):
         if image.dtype not in (np.uint8, np.uint16) or image.ndim != 3 or image.shape[2] not in (3, 4):
             raise TSRError(f'{dst}: frame {i} is {image.dtype} {image.shape}; give uint8 or uint16 (height, width, 3 or 4)')
         shape, dtype = shape or image.shape, dtype or image.dtype
+        if not image.size: raise TSRError(f'{dst}: frame {i} is {image.shape[1]}x{image.shape[0]}, without pixels; give larger frames')
         if image.shape[2] != shape[2] or image.dtype != dtype:
             raise TSRError(f'{dst}: frame {i} is {image.dtype} {image.shape}, the first was {dtype} {shape}; give frames of one kind')
         if image.shape != shape:
@@ -422,6 +425,15 @@ def _uniform(frames, fps, start, dst):
                            'repair the times with a remuxer')
         time = shown
         yield Frame(image, time - start)
+
+_CLOCKS = {'.mkv': 1000, '.webm': 1000, '.webp': 1000, '.gif': 100, '.apng': 10**4} # ticks per second; others have a clock as it is needed
+_LONGEST = {'.gif': 655} # seconds for which a frame can be shown
+
+def _check_rate(dst, fps): # TSRError
+    "Raise for a rate that the file cannot hold: its frames would get other times."
+    least, most = 1 / _LONGEST.get(dst.suffix.lower(), 10**4), _CLOCKS.get(dst.suffix.lower(), 90000)
+    if fps is None or least <= fps <= most: return
+    raise TSRError(f'{dst}: fps is {fps}; give frames per second, more than 0, for this file from {least:.2g} to {most}')
 
 def _check_audio(dst, audio):
     if audio not in AUDIO: raise TSRError(f'{dst}: there is no way {audio!r} for sound; choose one of {", ".join(AUDIO)}')
@@ -510,9 +522,9 @@ def _copied_rate(path, start=0, step=0):
 def write_frames(
     dst,              # the file to write: a name with a suffix in `CONTAINERS`
     frames,           # iterable of `Frame`, or of arrays with `fps`: uint8 or uint16 (H, W, 3 or 4)
-    fps=None,         # frames per second of bare arrays; a `Frame` has its own time
+    fps=None,         # frames per second of bare arrays, from 0.0001 to 90000 or less, as the file allows; a `Frame` has its own time
     source=None,      # file whose sound, subtitles, chapters, metadata and colour tags are copied
-    crf=18,           # quality: 0 (best) .. 51
+    crf=18,           # quality: 0 (best) .. 51; ProRes, FFV1, GIF and PNG have none
     preset='medium',  # effort: ultrafast .. veryslow
     lossless=False,   # keep every code of the YUV 4:4:4 picture, whatever the size
     codec='auto',     # name in `tsr.codecs.CODECS`; 'auto': the most compatible one that holds the frames
@@ -526,7 +538,7 @@ def write_frames(
 ) -> int:             # number of frames written
     "Encode frames. The file appears under its name when it is complete; raises `TSRError` if it cannot be written."
     dst, start = check_output(dst, source), _seconds(start)
-    if fps is not None and not 0 < fps < math.inf: raise TSRError(f'{dst}: fps is {fps}; give frames per second, more than 0')
+    _check_rate(dst, fps)
     if preset not in PRESETS:
         raise TSRError(f'{dst}: there is no preset {preset!r}; choose one of {", ".join(PRESETS)}')
     check_codec(dst, pick_codec(dst, codec), lossless)
@@ -582,7 +594,7 @@ def _joined(stream, parts, start, tick):
                 yield packet
 
 def join_videos(
-    dst,           # the file to write: .mp4, .m4v, .mov or .mkv
+    dst,           # the file to write: .mp4, .m4v, .mov or .mkv; another suffix only if it can hold what the parts are
     parts,         # list of (path, time): videos from `write_frames` with equal options; seconds of the source at which each begins
     source=None,   # file whose sound, subtitles, chapters and metadata are copied
     start=0,       # seconds of the source at which the first part begins; becomes 0
@@ -593,6 +605,7 @@ def join_videos(
 ) -> int:          # number of frames
     "Join videos without encoding them again. The file appears when it is complete; raises `TSRError` if it cannot be written."
     dst, start, parts = check_output(dst, source), _seconds(start), list(parts)
+    _check_rate(dst, fps)
     if not parts: raise TSRError(f'{dst}: not written, there are no frames')
     _check_audio(dst, audio)
     with _open(parts[0][0]) as first:
@@ -602,7 +615,9 @@ def join_videos(
         def add_stream(out, video):
             rate = fps or (_copied_rate(source) if video else _ratio(template.average_rate)) or 25
             rate = Fraction(rate).limit_denominator(10**5)
-            stream = out.add_stream_from_template(template, opaque=True, time_base=tick, rate=rate)
+            try: stream = out.add_stream_from_template(template, opaque=True, time_base=tick, rate=rate)
+            except ValueError:
+                raise TSRError(f'{dst}: a {dst.suffix} file cannot hold {codec_name(template)} as it is; name it .mkv, or encode again') from None
             if first.format.name == out.format.name or 'mp4' in first.format.name and out.format.name in ('mp4', 'mov'):
                 stream.codec_context.codec_tag = template.codec_context.codec_tag  # as hvc1, for Apple's players
             return stream
