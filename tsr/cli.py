@@ -42,15 +42,15 @@ from .data import VIDEO_SUFFIXES, find_videos, read_pairs
 from .distributed import shard, upscale_on_dask
 from .evaluation import check_table_path, distinct_names, evaluate, save_table, summary_table
 from .inference import Upscaler, shrunk_size, tune_malloc
-from .model import bundled_models, export_onnx, load_model, model_info
+from .model import INTERPOLATIONS, bundled_models, export_onnx, load_model, model_info
 from .pictures import PICTURES, find_sequence, is_sequence
-from .resample import to_bytes
+from .resample import parse_degradation, to_bytes
 from .runs import Progress
 from .samples import TEST_SCENES, make_sample
 from .segments import discard_segments, finished_frames, segments_folder
 from .shards import is_shards, write_shards
 from .streams import AUDIO
-from .training import OTHER_NAMES, MultiTrainer, TrainConfig, git_commit
+from .training import OTHER_NAMES, MultiTrainer, TrainConfig, git_commit, is_instance_of, range_text
 from .upscaling import ENCODER, is_pictures, run_job
 from .video import CONTAINERS, output_exists, pick_suffix, probe, write_frames
 
@@ -125,6 +125,19 @@ _Store = Annotated[str, typer.Option('--mlflow', metavar='URI', help='MLflow sto
 
 def _is_off(uri): return str(uri).lower() in ('off', 'none', 'no', 'false', '')
 
+def _above_0(value): # as a callback of an option; Typer's own `min` allows the limit itself
+    "The value of an option that may not be 0 or less."
+    if value is not None and not value > 0: raise typer.BadParameter(f'{value:g} is not above 0')
+    return value
+
+def _downscales(): # str
+    "The degradations that a downscale can name, with their levels: what the error for an unknown one lists."
+    try: parse_degradation('')
+    except TSRError as e: listed = str(e).partition('choose from ')[2]
+    return listed.replace(', and what may follow a comma: ', '; then, after commas, any of ')
+
+_DOWNSCALES = f'{_downscales()} (as in bicubic,noise-4,mpeg4-5); what stands alone follows area'
+_BOTH = 'instead of the scale; --low-res and --high-res go together'
 _Device = Annotated[str, typer.Option(help='auto, cpu, cuda, cuda:1 or mps.')]
 _Precision = Annotated[str, typer.Option(
     help='auto, float32 or bfloat16. auto takes bfloat16 where the processor computes it natively, and allows TF32 on an NVIDIA GPU.')]
@@ -192,16 +205,12 @@ def _find_inputs(
 def _series_below(path): # list of folders
     "The folders of numbered pictures that a folder stands for which has nothing else; results of earlier runs are left out."
     if not os.path.isdir(path) or is_pictures(path): return [] # `Path.is_dir` raises for a name that is too long
-    files = [p for p in path.rglob('*') if p.is_file()]
-    below = sorted({p.parent for p in files if p.suffix.lower() in PICTURES})
-    if any(p.suffix.lower() in VIDEO_SUFFIXES for p in files) or not all(is_pictures(p) and _names_series(p) for p in below): return []
+    hidden = lambda p: any(part.startswith('.') for part in p.relative_to(path).parts) # thumbnails, segments of an interrupted result
+    files = [p for p in path.rglob('*') if p.is_file() and not hidden(p)]
+    if any(p.suffix.lower() in VIDEO_SUFFIXES for p in files): return []
+    below = sorted({p.parent for p in files if p.suffix.lower() in PICTURES}) # one with a gap, or with photographs, is an error of its own
     names = {p.name for p in below}
     return [p for p in below if not _is_result(p, names, read_tag=False)] or below
-
-def _names_series(folder): # bool
-    "Whether numbered pictures are in a folder; photographs are named otherwise."
-    try: return bool(find_sequence(folder))
-    except TSRError: return False
 
 def _find_sequences(videos):
     """Like `_find_inputs`, with folders of numbered pictures and their patterns as one input each.
@@ -255,7 +264,9 @@ def _plan_outputs(
     out = out and os.path.expanduser(out)
     if str(out) == '-': raise TSRError('-o -: results are files, they cannot go to standard output; name a file or a folder')
     if out and len(heights) > 1 and not _is_folder(out):
-        raise TSRError(f'{out}: is the name of one file, for {len(heights)} videos; name a folder (a new one with a dot in its name ends with a slash)')
+        raise TSRError(f'{out}: is the name of one file, for {len(heights)} videos; for a new folder with a dot in its name, write {out}/')
+    if out and not _is_folder(out) and Path(out).suffix.lower() not in CONTAINERS:
+        raise TSRError(f'{out}: a result is no {Path(out).suffix} file; name it {", ".join(CONTAINERS)}, or write {out}/ if it is to be a folder')
     planned = {src: _destination(src, out, height) for src, height in heights.items()}
     if out and (same := sum(_collisions(planned), [])):
         folders = [Path(name).parent for name in distinct_names(same)]
@@ -275,12 +286,14 @@ def _plan_outputs(
 @app.command()
 def upscale(
     videos: Annotated[list[Path] | None, typer.Argument(show_default=False,
-        help='Videos, folders of videos, or numbered pictures; none: render a sample clip and show the gain on it.')] = None,
+        help='Videos, folders of videos, or numbered pictures (a folder of them, a folder of such folders, or a pattern such as frame_%04d.png); '
+             'none: render a sample clip and show the gain on it.')] = None,
     out: Annotated[str | None, typer.Option('--out', '-o', metavar='PATH', show_default=False,
-        help='File (for one input) or folder for the results; default: next to the input.')] = None,
+        help='File (for one input) or folder for the results; a new folder with a dot in its name ends with a slash, as v1.0/. '
+             'Default: next to the input.')] = None,
     model: Annotated[str | None, typer.Option(show_default='default',
         help='light, default or heavy: quicker or better; with @area or @bicubic, as in light@area: for uncompressed video '
-             'reduced in that way. Or an interpolation, or the path of a checkpoint.')] = None,
+             f'reduced in that way. Or an interpolation ({", ".join(INTERPOLATIONS)}), the fitted filter linear, or the path of a checkpoint.')] = None,
     scale: Annotated[float | None, typer.Option(show_default=False,
         help="Scale factor; default: the model's own.")] = None,
     size: Annotated[str | None, typer.Option(show_default=False,
@@ -288,20 +301,22 @@ def upscale(
     shrink: Annotated[int | None, typer.Option(min=2, show_default=False,
         help='Height to which a larger video is first averaged down, as for a film that was enlarged before.')] = None,
     crf: Annotated[int, typer.Option(min=0, max=51,
-        help="Quality on x264's scale, for every codec: lower is better and larger.")] = 18,
-    preset: Annotated[str, typer.Option(help='Effort of the encoder, ultrafast to veryslow.')] = 'medium',
-    lossless: Annotated[bool, typer.Option('--lossless', help='Encode without loss.')] = False,
+        help="Quality on x264's scale: lower is better and larger. prores, ffv1, gif, apng and png do not use it.")] = 18,
+    preset: Annotated[str, typer.Option(help='Effort of the encoder, ultrafast to veryslow, for the codecs that use --crf.')] = 'medium',
+    lossless: Annotated[bool, typer.Option('--lossless',
+        help='Keep every code of the picture: of YCbCr, to which h264, h265 and vp9 convert (RGB codes change by up to 2), '
+             'or of RGB with ffv1, webp, apng and png.')] = False,
     codec: Annotated[str, typer.Option(
         help=f'Codec: {", ".join(c for c, entry in CODECS.items() if not entry.device)}, or of a device, as h265_nvenc. '
              'auto: what the suffix asks for; in MP4 and Matroska H.264, or H.265 where there are more than 8 bits.')] = 'auto',
     hdr: Annotated[str, typer.Option(help='HDR videos: keep, or tonemap to SDR.')] = 'keep',
     deinterlace: Annotated[str, typer.Option(
         help='off; auto: where frames are interlaced, one of each; field: one of each field; frame: treat all as interlaced.')] = 'auto',
-    fps: Annotated[float | None, typer.Option(show_default='25',
-        help='Frames per second of numbered pictures (a folder, or a pattern such as frame_%04d.png).')] = None,
+    fps: Annotated[float | None, typer.Option(show_default='25', callback=_above_0,
+        help='Frames per second of numbered pictures, above 0; a video keeps its own.')] = None,
     start: Annotated[float, typer.Option(min=0, help='Start at this second of the video.')] = 0,
-    duration: Annotated[float | None, typer.Option(min=0, show_default='to the end',
-        help='Number of seconds to upscale.')] = None,
+    duration: Annotated[float | None, typer.Option(show_default='to the end', callback=_above_0,
+        help='Number of seconds to upscale, above 0.')] = None,
     compare: Annotated[bool, typer.Option('--compare',
         help='Write bicubic and the result side by side.')] = False,
     strict: Annotated[bool, typer.Option('--strict',
@@ -327,6 +342,7 @@ def upscale(
     keep_freed_memory()
     if not videos: return _upscale_sample(model, device, precision, **options)
     paths, upscaler = _find_sequences(videos), Upscaler(model, device, precision=precision)
+    if fps: _say_fps_unused(paths, fps)
     batch = _Batch(len(paths))
     heights = {}
     for src in paths:
@@ -346,6 +362,12 @@ def upscale(
     batch.close()
 
 # %% ../nbs/30_cli.ipynb #c11e0009
+def _say_fps_unused(paths, fps):
+    "One line if --fps does not apply to some inputs."
+    if not (timed := [p for p in paths if not is_sequence(p)]): return
+    more = f', and {len(timed) - 1} more' if len(timed) > 1 else ''
+    typer.echo(f'tsr: {timed[0]}{more}: --fps {fps:g} is ignored, since a video has times of its own; it is for numbered pictures', err=True)
+
 class _Batch:
     "Errors of a batch: of several videos, each error is reported in one line and the others are done."
     def __init__(self, total): self.total, self.failed = total, 0
@@ -401,13 +423,23 @@ def _report(src, dst, done, model, options, mlflow):
                f'({done["fps"]:.1f} frames per second)')
 
 # %% ../nbs/30_cli.ipynb #4faaa20d
+def _allowed(field): # str, '' if anything is
+    "What an option's value may be, to follow its help: range, choices, or the names that are registered."
+    if field.name == 'downscale': return f'. Each is {_DOWNSCALES}'
+    about = field.metadata
+    if names := about.get('choices', about.get('registry', ())):
+        library, what = getattr(names, 'library', None), 'one of' if 'choices' in about else 'registered:'
+        return f'; {what} {", ".join(names)}' + (f', or a class of {library.__name__}' if library else '')
+    text, number = range_text(about), 'a number: ' * is_instance_of('', field.type) # which may be text instead
+    return f'; {number}{text}' if text else ''
+
 def _config_options(): # list of `inspect.Parameter`
     "A command-line option for each field of `TrainConfig`."
     options, defaults = [], asdict(TrainConfig())
     for f in fields(TrainConfig):
         kind = dict if isinstance(defaults[f.name], dict) else str if f.type == float | str else f.type
         extra = dict(parser=json.loads, metavar='JSON', show_default=False) if kind is dict else {}
-        note = typer.Option(help=f.metadata['help'].replace('None:', 'not given:'), **extra)
+        note = typer.Option(help=f.metadata['help'].replace('None:', 'not given:') + _allowed(f), **extra)
         default = None if kind is dict else defaults[f.name]
         annotation = Annotated[kind | None if kind is dict else kind, note]
         parameter = inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
@@ -510,7 +542,8 @@ def tune(
     out: Annotated[Path, typer.Option(help='Folder of the study. Several processes with the same one share it; '
         'the same command goes on with it.')] = Path('runs/study'),
     trials: Annotated[int, typer.Option(min=1, help='Trials of the study, of all processes together.')] = 20,
-    study_minutes: Annotated[float | None, typer.Option(show_default=False, help='Begin no trial after this time.')] = None,
+    study_minutes: Annotated[float | None, typer.Option(show_default=False, callback=_above_0,
+        help='Begin no trial after so many minutes, above 0.')] = None,
     storage: Annotated[str | None, typer.Option(show_default='study.db in the folder',
         help="Optuna's storage, for several machines: a URL.")] = None,
     mlflow: Annotated[str, typer.Option(metavar='URI', help='MLflow store for the trials, as nested runs; off: none.')] = 'off',
@@ -544,13 +577,15 @@ _takes_config(tune)
 def shard_command(
     videos: Annotated[list[Path], typer.Argument(help='Videos or folders.')],
     out: Annotated[Path, typer.Option('--out', '-o', help='Folder of the shards; the same command goes on with it.')] = Path('shards'),
-    scale: Annotated[float, typer.Option(help='Ratio of high to low resolution, each video at its own size.')] = 2,
-    low_res: Annotated[int | None, typer.Option(show_default=False, help='Height of the low resolution, instead of scale.')] = None,
-    high_res: Annotated[int | None, typer.Option(show_default=False, help='Height of the high resolution.')] = None,
-    downscale: Annotated[str, typer.Option(help='How the low resolution is made, as in tsr train; several as area+h264-23.')] = 'area',
+    scale: Annotated[float, typer.Option(help='Ratio of high to low resolution, above 1, each video at its own size.')] = 2,
+    low_res: Annotated[int | None, typer.Option(min=1, show_default=False, help=f'Height of the low resolution, {_BOTH}.')] = None,
+    high_res: Annotated[int | None, typer.Option(min=1, show_default=False, help=f'Height of the high resolution, {_BOTH}.')] = None,
+    downscale: Annotated[str, typer.Option(
+        help=f'How the low resolution is made; several as area+h264-23. Each is {_DOWNSCALES}; '
+             'h264 without a level: a CRF from 18 to 28 for each piece.')] = 'area',
     margin: Annotated[int, typer.Option(min=0, help='Frames before and after each piece: as many as windows reach.')] = 4,
-    gigabytes: Annotated[float, typer.Option(min=0, help='Size of a shard, about.')] = 1.,
-    cache_gb: Annotated[float, typer.Option(min=0, help='Disk space for decoded frames on their way.')] = 16.,
+    gigabytes: Annotated[float, typer.Option(callback=_above_0, help='Size of a shard in GB, about; above 0.')] = 1.,
+    cache_gb: Annotated[float, typer.Option(callback=_above_0, help='Disk space for decoded frames on their way, in GB; above 0.')] = 16.,
     plugin: _Plugin = None,
 ):
     "Write the frames of videos as shards (WebDataset), for trainings of many epochs or on many machines."
@@ -561,20 +596,20 @@ def shard_command(
                f'tsr train {out}{sizes}' + f' --downscale {downscale}' * (downscale != 'area'))
 
 # %% ../nbs/30_cli.ipynb #d2874aef
-@app.command('evaluate')
+@app.command('evaluate', help=f'Score models, interpolations ({", ".join(INTERPOLATIONS)}) and the best linear filter on videos, on the same pixels.')
 def evaluate_command(
     videos: Annotated[list[Path], typer.Argument(
         help='Videos or folders: the ground truth, which is downscaled here.')],
     model: Annotated[list[str] | None, typer.Option(show_default='default',
-        help='Model to score; can be given several times.')] = None,
+        help='Model to score, named as in tsr upscale; can be given several times.')] = None,
     every: Annotated[int, typer.Option(min=1, help='Score every Nth frame.')] = 1,
-    scale: Annotated[float, typer.Option(help='Scale factor from low to high resolution.')] = 2,
-    low_res: Annotated[int | None, typer.Option(show_default=False,
-        help='Height of the low-resolution video, instead of the scale.')] = None,
-    high_res: Annotated[int | None, typer.Option(show_default=False,
-        help='Height of the ground truth.')] = None,
+    scale: Annotated[float, typer.Option(help='Scale factor from low to high resolution, above 1.')] = 2,
+    low_res: Annotated[int | None, typer.Option(min=1, show_default=False,
+        help=f'Height of the low-resolution video, {_BOTH}.')] = None,
+    high_res: Annotated[int | None, typer.Option(min=1, show_default=False,
+        help=f'Height of the ground truth, {_BOTH}.')] = None,
     downscale: Annotated[str, typer.Option(
-        help='area, bicubic, lanczos; h264-23: area, then H.264 at CRF 23; or steps, as bicubic,noise-4,mpeg4-5.')] = 'area',
+        help=f'How the low resolution is made: {_DOWNSCALES}. h264 needs its level here, which it may lack in tsr train.')] = 'area',
     extra: Annotated[list[str] | None, typer.Option(show_default=False,
         help='A measure of the sequence too: vmaf, or tpsnr_y (flicker). Can be given several times.')] = None,
     out: Annotated[Path | None, typer.Option('--out', '-o', show_default=False,
@@ -586,7 +621,7 @@ def evaluate_command(
     mlflow: _Store = 'off',
     plugin: _Plugin = None,
 ):
-    "Score models and all interpolations on videos, on the same pixels."
+    "Score models, interpolations and the linear filter."
     if out: check_table_path(out)
     keep_freed_memory()
     with warnings.catch_warnings():
@@ -714,7 +749,7 @@ def _link(host, port, token): # str
 
 @app.command('app')
 def app_command(
-    port: Annotated[int, typer.Option(
+    port: Annotated[int, typer.Option(min=1, max=65535,
         help='Port on this machine; if it is taken, the next free one.')] = 8866,
     host: Annotated[str, typer.Option(
         help='Address to listen on. 0.0.0.0: all of this machine, for a browser elsewhere; '
