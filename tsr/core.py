@@ -23,6 +23,7 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
 from itertools import count
 from pathlib import Path
@@ -76,11 +77,12 @@ class Registry(Mapping):
     def name_of(self,
         entry # a class, a function, or an object that is called
     )->str:
-        """The name under which an entry is found; a new one is registered. An object is called after its class, with a number
-        where that name is taken. TSRError if a class or a function has no name, or that of another."""
+        """The name under which an entry is found; a new one is registered. An object is called after its class, a `partial`
+        after its function, with a number where that name is taken. TSRError if a class or a function has no name, or that of another."""
         for name, known in self._entries.items():
             if known is entry: return name
         name = getattr(entry, '__name__', type(entry).__name__)
+        if not hasattr(entry, '__name__') and isinstance(entry, partial): name = _partial_name(entry)
         if not name.isidentifier():
             raise TSRError(f'a {self.kind} that is a lambda has no name that a file could hold; define it with def')
         if self._in_library(name) is entry: return name
@@ -106,8 +108,14 @@ class Registry(Mapping):
     def __iter__(self): return iter(self._entries)
     def __len__(self): return len(self._entries)
 
+def _partial_name(entry): # that of its function; of a lambda, 'partial'
+    name = getattr(entry.func, '__name__', type(entry.func).__name__)
+    return name if name.isidentifier() else 'partial'
+
 def _same_definition(a, b): # bool
-    "Whether two objects come from one statement of a module that was run again; instances: with the same attributes."
+    "Whether two objects come from one statement of a module that was run again; instances: with the same attributes or arguments."
+    if isinstance(a, partial) and isinstance(b, partial):
+        return _same_definition(a.func, b.func) and repr((a.args, a.keywords)) == repr((b.args, b.keywords))
     def place(x):
         return getattr(x, '__module__', None), getattr(x, '__qualname__', None) or (type(x).__qualname__, repr(getattr(x, '__dict__', x)))
     return place(a) == place(b)

@@ -8,6 +8,8 @@ __all__ = ['VIDEO_SUFFIXES', 'PHOTO_SUFFIXES', 'window_indices', 'stream_windows
 
 # %% ../nbs/01_data.ipynb #97b8b953
 import os
+import re
+import warnings
 from collections import deque
 from fractions import Fraction
 from glob import glob, has_magic
@@ -15,8 +17,10 @@ from itertools import tee
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from .core import TSRError
+from .pictures import find_sequence, is_sequence
 from .resample import low_resolution_frames, parse_degradation, to_float
 from .video import probe, read_frames
 
@@ -98,35 +102,90 @@ VIDEO_SUFFIXES = set('.mp4 .mkv .mov .avi .webm .m4v .ts .mpg .mpeg .wmv .flv .g
                      '.3gp .3g2 .asf .dv .m2ts .m2v .mts .mxf .ogv .vob .y4m'.split())
 PHOTO_SUFFIXES = {'.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff', '.bmp'}
 
-def is_photo(path): return Path(path).suffix.lower() in PHOTO_SUFFIXES # bool, by the name alone
+def is_photo(path): # bool
+    "Whether a path has the name of a photograph, and does not mean numbered pictures."
+    return Path(path).suffix.lower() in PHOTO_SUFFIXES and not is_sequence(path)
 
 def _is_known(path): return path.suffix.lower() in VIDEO_SUFFIXES | PHOTO_SUFFIXES
 
 def _expand(path):
-    "The paths that a path means: `~` is the home folder, a pattern means what it matches."
+    "The paths that a path means: `~` is the home folder, a pattern means what it matches. Raises `TSRError` if that is nothing."
+    if not os.fspath(path).strip(): raise TSRError('a path is empty, as that of a variable that is not set; name a file or a folder')
     path = Path(path).expanduser()
+    if is_sequence(path) and not os.path.isdir(path): return [_check_pattern(path)] # as frame_%04d.png
     if os.path.exists(path): return [path] # `Path.exists` raises for a name that is too long
     if not has_magic(str(path)): raise TSRError(f'{path}: no such file or folder; check the path')
     matches = [Path(p) for p in sorted(glob(str(path), recursive=True))]
     if not matches: raise TSRError(f'{path}: no file matches this pattern; check the path')
     return [p for p in matches if p.is_dir() or _is_known(p)] or matches
 
-def _search(folder):
-    "The videos below a folder, or else the photographs; hidden files are none."
+def _check_pattern(path): # `Path`
+    "The folder of numbered pictures where they are all that it has, else the pattern. Raises `TSRError` if they are no video."
+    series = find_sequence(path)
+    if why := _not_of_one_size([series.pattern % n for n in range(series.first, series.first + series.length)]):
+        raise TSRError(f'{path}: its pictures {why}; a video needs pictures of one size')
+    folder = _with_name(path.parent)
+    try: return folder if _search(folder)[0] == [folder] else path
+    except TSRError: return path # of a kind that no photograph has, as .exr
+
+def _with_name(folder): return folder if folder.name not in ('', '..') else folder.resolve() # what is made of it is called so
+
+def _not_of_one_size(files): # text, '' for pictures that can be the frames of one video
+    first = None
+    for file in files:
+        try:
+            with Image.open(file) as im: size, moving = im.size, getattr(im, 'is_animated', False)
+        except (OSError, ValueError, SyntaxError): continue # damaged, or EXR: whoever reads them says so
+        if moving: return 'are animated'
+        if size != (first := first or size): return f'have several sizes, as {first[0]}x{first[1]} and {size[0]}x{size[1]}'
+    return ''
+
+def _not_one_video(folder, files): # text, '' if these pictures of a folder are one video; None: nobody would think so
+    "Why pictures are photographs."
+    if len(files) < 3 or sum(re.search(r'\d$', p.stem) is not None for p in files) < 3: return None
+    try: series = find_sequence(folder)
+    except TSRError as e: return str(e).removeprefix(f'{folder}: ').partition('; ')[0]
+    return 'there are other ones beside them' if series.length != len(files) else (why := _not_of_one_size(files)) and f'they {why}'
+
+_SAID: set = set() # lines, each of which is said once: a command looks for its videos several times
+
+def _tell(folders, text):
+    "Say in one line what was found in some folders."
+    if not folders: return
+    (folder, *values), *more = folders
+    several = f' (and so are those of {len(more)} more folders)' if more else ''
+    line = f'{folder}: its numbered pictures are {text.format(*values, several=several)}'
+    if line not in _SAID: warnings.warn(line)
+    _SAID.add(line)
+
+def _search(folder): # list of paths; lists of (folder of a video, its number of pictures) and of (folder of photographs, reason)
+    "The videos below a folder, or else the photographs and the folders of numbered pictures; hidden files are none."
     def hidden(path): return any(part.startswith('.') for part in path.relative_to(folder).parts)
     files = [p for p in sorted(folder.rglob('*')) if p.is_file() and not hidden(p)]
-    for suffixes in (VIDEO_SUFFIXES, PHOTO_SUFFIXES):
-        if found := [p for p in files if p.suffix.lower() in suffixes]: return found
+    if found := [p for p in files if p.suffix.lower() in VIDEO_SUFFIXES]: return found, [], []
+    if found := [p for p in files if p.suffix.lower() in PHOTO_SUFFIXES]: return _join_pictures(found)
     known = ', '.join(sorted(VIDEO_SUFFIXES | PHOTO_SUFFIXES))
     raise TSRError(f'{folder}: no video in this folder, and no photograph (looked for {known}); name another folder')
 
+def _join_pictures(files): # as `_search`
+    "Photographs in the order of their folders, with numbered pictures as one video."
+    folders = {}
+    for file in files: folders.setdefault(file.parent, []).append(file)
+    reasons = {folder: _not_one_video(folder, own) for folder, own in folders.items()}
+    found = dict.fromkeys(_with_name(file.parent) if reasons[file.parent] == '' else file for file in files)
+    videos = [(_with_name(folder), len(own)) for folder, own in folders.items() if reasons[folder] == '']
+    return list(found), videos, [(folder, why) for folder, why in reasons.items() if why]
+
 # %% ../nbs/01_data.ipynb #c0de0d01
 def find_videos(
-    paths # a path or a list of paths: videos, photographs, folders (searched in depth), patterns ('clips/*.mp4')
-): # list of `Path` without repetitions, each folder's sorted by name
+    paths # a path or a list of paths: videos, photographs, folders (searched in depth), patterns ('clips/*.mp4', 'clip/%04d.png')
+): # list of `Path` without repetitions, each folder's sorted by name; the folder or the pattern of numbered pictures is one video
     "The videos that `paths` mean. Raises `TSRError` for a path that does not exist and for a folder without videos."
     paths = [paths] if isinstance(paths, (str, os.PathLike)) else paths
     expanded = [p for path in paths for p in _expand(path)]
-    found = [q for p in expanded for q in (_search(p) if p.is_dir() else [p])]
+    searched = [_search(p) if p.is_dir() else ([p], [], []) for p in expanded]
+    found, videos, photographs = (list(dict.fromkeys(x for one in part for x in one)) for part in zip(*searched)) if searched else ([], [], [])
     if not found: raise TSRError('no videos given: name a file or a folder')
-    return list(dict.fromkeys(found))
+    _tell(videos, 'taken as one video of {} frames{several}; for photographs, name the files, as with *.png')
+    _tell(photographs, 'taken as photographs{several}, since {}; a video has pictures of one size, numbered without a gap, in a folder of their own')
+    return found

@@ -33,6 +33,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, lru_cache, partial
 from itertools import islice, pairwise
+from numbers import Integral, Real
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,6 +51,7 @@ from .core import TSRError, atomic_write, cache_dir, prefetch, write_json
 from .data import find_videos, hr_size, is_photo, window_indices
 from .model import align_on_cpu
 from .motion import Motion, compose_flow, frame_luma, invert_flow, optical_flow, search_flow
+from .pictures import find_sequence, is_sequence
 from .pixels import ToArray
 from .resample import CLIP_DEGRADATIONS, DEGRADATIONS, low_resolution_frames, parse_degradation, to_float
 from .samples import PHOTO_FPS, PHOTO_FRAMES, photo_frames
@@ -58,13 +60,13 @@ from .video import frame_times, probe, read_frames
 # %% ../nbs/24_dataset.ipynb #048e064a
 @dataclass(frozen=True)
 class VideoSource:
-    "A video or a photograph: what is known of it after probing, and its frames."
-    path: Path
+    "A video, numbered pictures or a photograph: what is known of it after probing, and its frames."
+    path: Path         # of a file; of numbered pictures, their folder or pattern
     width: int         # pixels, as displayed
     height: int        # pixels
     times: np.ndarray  # time at which each frame is shown, seconds
-    bytes: int         # size of the file
-    sha256: str        # of the file
+    bytes: int         # size of the file, or of all pictures
+    sha256: str        # of the file, or of all pictures one after the other
     decoded_as = ()    # downscales whose frames need no decoding, as those of shards
 
     @cached_property
@@ -188,17 +190,24 @@ def _with_crf(downscale, number): # 'h264' -> 'h264-18' to 'h264-28'
     return re.sub(r'\bh264(?=,|$)', f'h264-{18 + number % 11}', downscale)
 
 # %% ../nbs/24_dataset.ipynb #36035f44
+def _files_of(path): # list of `Path`
+    "The files of a video: one, or its numbered pictures. Raises `TSRError` if these are not there, or have a gap."
+    if not is_sequence(path): return [Path(path)]
+    series = find_sequence(path)
+    return [Path(series.pattern % n) for n in range(series.first, series.first + series.length)]
+
 def _file_key(path): # 16 hexadecimal digits that change when the file or the code that reads it does
     "Name of a file in the cache of probed files."
     path = Path(path).resolve()
-    stat = path.stat()
-    return hashlib.sha256(f'{_cache_version()} {path} {stat.st_size} {stat.st_mtime_ns}'.encode()).hexdigest()[:16]
+    stats = ' '.join(f'{stat.st_size} {stat.st_mtime_ns}' for stat in map(os.stat, _files_of(path)))
+    return hashlib.sha256(f'{_cache_version()} {path} {stats}'.encode()).hexdigest()[:16]
 
-def _file_sha256(path): # hexadecimal digits
-    "SHA-256 of a file, read in pieces (`hashlib.file_digest` does not exist in Python 3.10)."
+def _file_sha256(*paths): # hexadecimal digits
+    "SHA-256 of files, read in pieces (`hashlib.file_digest` does not exist in Python 3.10)."
     digest = hashlib.sha256()
-    with open(path, 'rb') as f:
-        while chunk := f.read(2**20): digest.update(chunk)
+    for path in paths:
+        with open(path, 'rb') as f:
+            while chunk := f.read(2**20): digest.update(chunk)
     return digest.hexdigest()
 
 def _read_facts(path): # dict of the fields of `VideoSource`, ready for JSON
@@ -209,10 +218,11 @@ def _read_facts(path): # dict of the fields of `VideoSource`, ready for JSON
     else:
         info = probe(path)
         width, height, times = info.width, info.height, [float(t) for t in frame_times(path)]
-    return dict(width=width, height=height, times=times, bytes=Path(path).stat().st_size, sha256=_file_sha256(path))
+    files = _files_of(path)
+    return dict(width=width, height=height, times=times, bytes=sum(f.stat().st_size for f in files), sha256=_file_sha256(*files))
 
 def probe_source(
-    path # of a video or a photograph
+    path # of a video or a photograph; of numbered pictures, their folder or pattern
 ): # `VideoSource`
     "Probe a file, or take the result from the cache if the file has not changed. Raises `TSRError` if it cannot be read."
     if isinstance(path, VideoSource): return path
@@ -430,6 +440,11 @@ def _open_segment(folder, hr, lr, sizes, count): # two `FrameFile`, list of cuts
 class DamagedSegment(TSRError):
     "A part of a video that cannot be decoded, whose file is there."
 
+def _is_there(path): # bool
+    "Whether a file, or all of some numbered pictures, can be found."
+    try: return all(f.exists() for f in _files_of(path))
+    except TSRError: return False
+
 def _segment_frames(source, span, sizes): # iterator of uint8 (H, W, 3)
     "The HR frames of a segment; a file with fewer frames than its packets promised repeats its last one."
     (width, height), count = sizes.hr, 0
@@ -577,6 +592,7 @@ class SegmentStore:
         try: return self._decode(folder, hr, lr, source, span, sizes)
         except DamagedSegment as e:
             (folder/'room.part').unlink(missing_ok=True)
+            if not _is_there(source.path): raise TSRError(str(e)) from None # that may be another time
             with atomic_write(note) as part: part.write_text(str(e))
             raise
 
@@ -781,9 +797,20 @@ class SegmentIndex:
         return max(start - self.margins[0], self.ranges[v][0]), min(stop + self.margins[1], self.ranges[v][1])
 
 # %% ../nbs/24_dataset.ipynb #40d58873
+def _check_options(strides, part, **counts):
+    "Raise `TSRError` for an option of `MultiVideoDataset` that it cannot take; counts: name=(value, the smallest)."
+    def whole(x, least): return isinstance(x, Integral) and x >= least
+    for name, (value, least) in counts.items():
+        if not whole(value, least): raise TSRError(f'{name}={value!r}: must be a whole number, at least {least}')
+    if isinstance(strides, str) or not hasattr(strides, '__len__') or not len(strides) or not all(whole(x, 1) for x in strides):
+        raise TSRError(f'strides={strides!r}: must be a tuple of whole numbers, at least 1, as (1,) or (1, 2)')
+    pair = isinstance(part, (list, tuple)) and len(part) == 2 and all(isinstance(x, Real) for x in part)
+    if not pair or not 0 <= part[0] <= part[1] <= 1:
+        raise TSRError(f'part={part!r}: must be two shares of the frames, from and to, between 0 and 1, as (0, .75)')
+
 class MultiVideoDataset(Dataset):
     """Windows of LR frames, and the HR version of their centre frame, over many videos.
-    Raises `TSRError` if a video has no frames in its part, or is smaller than the patch."""
+    Raises `TSRError` if a video has no frames in its part, or is smaller than the patch, or for an option out of its range."""
     def __init__(self,
         videos, # a path, a folder, a `VideoSource`, or a list of these; photographs too
         frames_back=1, # neighbours before the centre frame
@@ -801,6 +828,8 @@ class MultiVideoDataset(Dataset):
         segment=SEGMENT, # frames that are decoded together
         cache_gb=16. # limit of the decoded segments on disk
     ):
+        _check_options(strides, part, frames_back=(frames_back, 0), frames_forward=(frames_forward, 0), patch=(patch, 0),
+                       patches_per_window=(patches_per_window, 1), segment=(segment, 1))
         self.sources, self.frames_back, self.frames_forward = probe_videos(videos), frames_back, frames_forward
         self.sizes = [FrameSizes.of(s, scale, low_res, high_res) for s in self.sources]
         self.scale, self.training, self.seed, self.epoch = self.sizes[0].scale, training, seed, 0
@@ -820,6 +849,13 @@ class MultiVideoDataset(Dataset):
         self.left_out: dict = {} # number of a segment that cannot be decoded -> that of the one in its place
 
     def __len__(self): return len(self.index) * self.patches_per_window
+
+    def __repr__(self):
+        size, *others = dict.fromkeys((s.lr, s.hr) if self.training else (s.hr,) for s in self.sizes)
+        text = ' -> '.join(f'{width}x{height}' for width, height in size) + f' and {len(others)} other size(s)' * bool(others)
+        patches = f'patches of {self.patch}x{self.patch} of ' * bool(self.patch)
+        frames = self.frames_back + 1 + self.frames_forward
+        return f'{type(self).__name__}({len(self.sources)} video(s), {len(self)} windows of {frames} frame(s), {patches}{text})'
 
     def frame_bytes(self,
         motion=False # whether the optical flow is kept too
@@ -931,10 +967,10 @@ class MultiVideoDataset(Dataset):
         found = [to_float(unpack_rgb(x)) for x in self.example(i % len(self))]
         return tuple(found) if self.training else found[0]
 
-    def __getitems__(self,
+    def batch(self,
         items # list of numbers
-    ): # uint8 tensors (B, T, h, w, 3) and (B, H, W, 3)
-        "A batch as bytes."
+    ): # uint8 tensors (B, T, h, w, 3), and in training (B, H, W, 3)
+        "A batch as bytes, as `load_batches` reads it: four times less to copy than the floats that `data[i]` gives."
         return [torch.from_numpy(unpack_rgb(np.stack(x))) for x in zip(*map(self.example, items))]
 
 @lru_cache(maxsize=8)
@@ -1025,12 +1061,20 @@ def _can_import(
     try: return bool(pickle.dumps(align))
     except (pickle.PicklingError, AttributeError, TypeError): return False
 
-class _AlignedBatches(Dataset):
-    "A dataset whose batches are aligned features and HR frames."
-    def __init__(self, data, align): self.data, self.align = data, align
+class _Batches(Dataset):
+    "A dataset whose batches are those of `MultiVideoDataset.batch`."
+    def __init__(self, data): self.data = data
     def __len__(self): return len(self.data)
+    def __getitems__(self, items): return self.data.batch(items)
+
+class _AlignedBatches(_Batches):
+    "A dataset whose batches are aligned features and HR frames."
+    def __init__(self, data, align):
+        super().__init__(data)
+        self.align = align
+
     def __getitems__(self, items):
-        if self.data.flow_search is None: return _align_batch(self.align, *self.data.__getitems__(items))
+        if self.data.flow_search is None: return _align_batch(self.align, *self.data.batch(items))
         with torch.no_grad(): x, hr = zip(*(self.data.aligned_example(i, self.align) for i in items))
         return torch.stack(x), torch.from_numpy(np.stack(hr))
 
@@ -1074,7 +1118,7 @@ def try_batch(
 ): # x and hr; seconds to decode a frame, and to prepare a batch
     "One batch of one segment, to see how long it takes. Almost nothing is decoded for it."
     data.flow_search, s = flow_search, segment_order(data)[0]
-    reader = _AlignedBatches(data, align_on_cpu(align, detach=True)) if align else data
+    reader = _AlignedBatches(data, align_on_cpu(align, detach=True)) if align else _Batches(data)
     n, stop = (int(k) * data.patches_per_window for k in (np.diff(data.index.segments[s, 1:])[0], data.index.ends[s]))
     times, items = [time.monotonic()], [stop - 1 - k % n for k in range(size)]
     data.open(s)
@@ -1147,8 +1191,8 @@ def load_batches(
         warnings.warn(f'workers={workers}: started by {method}, they cannot import the model; one thread reads instead')
         workers = 0
     if not workers: # the next batch is read while the network trains on this one
-        return prefetch(DataLoader(_AlignedBatches(data, align) if align else data, batch_sampler=mine, collate_fn=_keep))
-    loader = _Loader(_AlignedBatches(data, detached) if in_worker else data, batch_sampler=mine, num_workers=workers,
+        return prefetch(DataLoader(_AlignedBatches(data, align) if align else _Batches(data), batch_sampler=mine, collate_fn=_keep))
+    loader = _Loader(_AlignedBatches(data, detached) if in_worker else _Batches(data), batch_sampler=mine, num_workers=workers,
                      collate_fn=_keep, prefetch_factor=8, multiprocessing_context=method,
                      worker_init_fn=partial(_start_worker, degradations))
     return prefetch(_align_batch(align, *batch) for batch in loader) if align and not in_worker else loader

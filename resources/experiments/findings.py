@@ -75,7 +75,7 @@ def learn(
     for step in range(steps):
         for group in optimizer.param_groups: group['lr'] = scheduled_learning_rate(config, step, step / steps)
         items = rng.choice(frames, 8) * data.patches_per_window + rng.integers(data.patches_per_window, size=8)
-        window, truth = map(to_float, data.__getitems__(items.tolist()))
+        window, truth = map(to_float, data.batch(items.tolist()))
         optimizer.zero_grad()
         Charbonnier()(net(window), truth).backward()
         nn.utils.clip_grad_norm_(net.parameters(), config.clip)
