@@ -20,6 +20,7 @@ import warnings
 from collections import Counter
 from contextlib import ExitStack, closing, nullcontext
 from itertools import chain, pairwise
+from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from tqdm.auto import tqdm
 
-from .core import TSRError, atomic_write, did_you_mean, prefetch, write_json
+from .core import TSRError, atomic_write, did_you_mean, first_line, prefetch, write_json
 from .data import find_videos, read_pairs, stream_windows
 from .inference import align_device, on_device, optimize_for_inference, pick_device, synchronize
 from .losses import MAX_PSNR, METRICS, check_border, qm, quantize, score_frame, temporal_psnr
@@ -88,11 +89,15 @@ SEQUENCE_METRICS = dict(tpsnr_y=_TemporalPSNR, vmaf=_VMAF) # measures of consecu
 def _extra(df): return [metric for metric in SEQUENCE_METRICS if metric in df] # which of them a table has
 
 def _check_every(every):
-    if not every >= 1: raise TSRError(f'every={every}: give a whole number from 1 on; every=1 scores each frame')
+    whole = isinstance(every, Real) and every >= 1 and every % 1 == 0
+    if not whole: raise TSRError(f'every={every!r}: give a whole number from 1 on; every=1 scores each frame')
+
+def _check_crop(crop):
+    if not isinstance(crop, Integral) or crop < 0: raise TSRError(f'crop={crop!r}: give a whole number of pixels from 0 on')
 
 def _check_extra(extra, every):
     "The names as a list. TSRError for one that is not in `SEQUENCE_METRICS`, and for frames that are left out."
-    extra = [extra] if isinstance(extra, str) else list(extra)
+    extra = [extra] if isinstance(extra, str) else list(extra or ())
     for name in extra:
         if name not in SEQUENCE_METRICS: raise TSRError(f'no measure {name!r}{did_you_mean(name, SEQUENCE_METRICS)}: choose from {", ".join(SEQUENCE_METRICS)}')
     if extra and every != 1: raise TSRError(f'{", ".join(extra)}: is measured on consecutive frames; score every frame (every=1)')
@@ -151,6 +156,7 @@ def score_video(
 ): # DataFrame: model, frame, metrics, milliseconds
     "Score each model on every Nth frame of one video. Raises `TSRError` if a frame has the wrong size, there is none, or `every` is below 1."
     _check_every(every)
+    _check_crop(crop)
     extra = _check_extra(extra, 1)
     with ExitStack() as stack:
         sequences = {name: {metric: stack.enter_context(SEQUENCE_METRICS[metric](crop)) for metric in extra} for name in models}
@@ -226,9 +232,11 @@ def model_label(
 def label_models(
     models # dict: label -> model, which is kept; or one or several of what `load_model` takes
 ): # dict: label -> model
-    "Models by labels that differ, as `runs/a/best` and `runs/b/best`, `TSRNet` and `TSRNet 2`."
+    "Models by labels that differ, as `runs/a/best` and `runs/b/best`, `TSRNet` and `TSRNet 2`. Raises `TSRError` for what is no model."
     if isinstance(models, dict): return models
-    if isinstance(models, (str, os.PathLike, torch.nn.Module)): models = [models]
+    if isinstance(models, (str, os.PathLike, torch.nn.Module)) or callable(models): models = [models]
+    for m in models:
+        if not isinstance(m, (str, os.PathLike, torch.nn.Module)): load_model(m) # says what is wrong
     models = list({Path(m).resolve() if _is_file(m) else m: m for m in models}.values()) # no model twice
     files, labels = [m for m in models if _is_file(m)], {}
     names = dict(zip(files, distinct_names(files)))
@@ -315,11 +323,28 @@ class FrameSaver:
         with atomic_write(self._path(f'{i:06}.png')) as part: sheet.save(part, 'png')
 
 # %% ../nbs/05_evaluation.ipynb #81fd2cce
+def _check_baselines(baselines): # list
+    "The names as a list. TSRError for what is none."
+    listed = [baselines] if isinstance(baselines, (str, torch.nn.Module)) else baselines
+    listed = list(listed) if isinstance(listed, (list, tuple, set, dict)) else [listed]
+    if other := [b for b in listed if not isinstance(b, str)]:
+        what = type(other[0]).__name__ if isinstance(other[0], torch.nn.Module) else repr(other[0])
+        raise TSRError(f'baselines: {what} is no name; choose from {", ".join(BASELINES)}; a model of your own belongs to the models')
+    return listed
+
+def _check_labels(models, baselines):
+    "TSRError for a model that would take the place of a baseline, against which all gains are."
+    for label, model in models.items():
+        same = str(model) == label or isinstance(model, Interpolation) and model.kernel == label
+        if label in baselines and not same: raise TSRError(f'{label}: is a baseline; give the model another name')
+
 def _models_to_score(models, baselines, scale, device, precision):
     "Baselines and models, ready on their device: dict label -> module."
+    models = label_models(models)
+    _check_labels(models, baselines)
     made = {b: Interpolation(b, scale) if b in INTERPOLATIONS else load_model(b) for b in baselines}
     def at_scale(m): return Interpolation(m, scale) if str(m) in INTERPOLATIONS else load_model(m)
-    made |= {label: at_scale(m) for label, m in label_models(models).items()}
+    made |= {label: at_scale(m) for label, m in models.items()}
     placed = {label: on_device(m, torch.device(device)).eval() for label, m in made.items()}
     def fitting(label): return 'float32' if label in baselines else precision # baselines support it alone
     return {label: optimize_for_inference(m, fitting(label)) for label, m in placed.items()}
@@ -366,7 +391,8 @@ def evaluate(
     device, ratio = pick_device(device), high_res / low_res if high_res and low_res else scale
     parse_degradation(downscale) # a mistyped name is reported before anything is scored
     _check_every(every)
-    extra = _check_extra(extra, every)
+    _check_crop(crop)
+    extra, baselines = _check_extra(extra, every), _check_baselines(baselines)
     names = [b for b in baselines if b != 'linear' or ratio == 2] # the scale that the filter was fitted for
     if 'bicubic' not in names: names = ['bicubic', *names]
     made = _models_to_score(models, names, ratio, device, precision)
@@ -374,6 +400,9 @@ def evaluate(
     sizes = dict(scale=scale, low_res=low_res, high_res=high_res, downscale=downscale)
     tables, errors = _score_videos(made, paths, progress, save, every=every, crop=crop, device=device, extra=extra, **sizes)
     df = pd.concat([_video_means(table).assign(video=name) for name, table in tables.items()], ignore_index=True)
+    for label in df.model[df.psnr.isna()].unique():
+        warnings.warn(f'{label}: makes frames that hold no numbers (NaN), and has no score; its training diverged, or precision={precision!r} '
+                      'does not suit it', stacklevel=2)
     df.attrs = dict(every=every, crop=crop, scale=float(ratio), downscale=downscale, device=str(device),
                     precision=min((m.precision for m in made.values()), key=('bfloat16', 'tf32', 'float32').index), threads=torch.get_num_threads(),
                     baselines=names, left_out=[b for b in baselines if b not in names],
@@ -460,16 +489,35 @@ def save_table(
     with atomic_write(path) as part: df.to_csv(part, index=False, float_format='%.4f')
     write_json(path.with_suffix('.json'), {**df.attrs, **more})
 
+_HOW = 'every', 'crop', 'scale', 'downscale', 'strongest' # what tables that are put together have in common
+
+def _facts(path): # dict
+    "What is known about a table. TSRError if that cannot be read."
+    beside = path.with_suffix('.json')
+    try: facts = json.loads(beside.read_text())
+    except OSError as e:
+        raise TSRError(f'{path}: cannot be read, {beside} is missing or cannot be opened ({e.strerror}); give a .csv file of save_table') from None
+    except ValueError: facts = None
+    if isinstance(facts, dict) and facts.keys() >= set(_HOW): return facts
+    raise TSRError(f'{path}: is not a table of save_table: {beside} does not say how it was scored')
+
+def _read_csv(path): # DataFrame
+    import pandas as pd
+    try: return pd.read_csv(path)
+    except (OSError, ValueError) as e:
+        raise TSRError(f'{path}: cannot be read ({getattr(e, "strerror", None) or first_line(e)}); give a .csv file of save_table') from None
+
 def load_table(
     *paths # as `save_table` wrote them, of the same frames
 ): # DataFrame with `.attrs`
-    "Saved tables as one; of a model in several the first counts. Raises `TSRError` if they were scored differently."
+    "Saved tables as one; of a model in several the first counts. Raises `TSRError` for what is no table, or if they were scored differently."
     import pandas as pd
-    facts = [json.loads(Path(path).with_suffix('.json').read_text()) for path in paths]
-    how = [{k: f[k] for k in ('every', 'crop', 'scale', 'downscale', 'strongest')} for f in facts]
+    paths = tuple(Path(path).expanduser() for path in paths)
+    facts = [_facts(path) for path in paths]
+    how = [{k: f[k] for k in _HOW} for f in facts]
     if other := [p for p, h in zip(paths, how) if h != how[0]]:
         raise TSRError(f'{paths[0]}: was not scored as {other[0]}: {how}')
-    df = pd.concat(map(pd.read_csv, paths)).drop_duplicates(['video', 'model'], ignore_index=True)
+    df = pd.concat([_read_csv(path) for path in paths]).drop_duplicates(['video', 'model'], ignore_index=True)
     df.attrs = facts[-1]
     if commits := dict.fromkeys(f['commit'] for f in facts if 'commit' in f): df.attrs['commit'] = ', '.join(commits)
     return df

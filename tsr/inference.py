@@ -43,7 +43,7 @@ from tqdm.auto import tqdm
 from .codecs import LARGE_FRAME, check_codec, pick_codec
 from .core import TSRError, first_line, ordered_map, prefetch, without_tf32
 from .data import stream_windows
-from .model import TSRCNN, Interpolation, SRModel, align_on_cpu, load_model
+from .model import TSRCNN, Interpolation, PlainModel, SRModel, align_on_cpu, load_model
 from .motion import DeviceMotion, Motion, frame_luma, pair_flow, upload
 from .network import AlignedNet, TSRNet, pixel_shuffle
 from .pictures import is_sequence
@@ -493,6 +493,8 @@ def align_device(
     "Where frames are aligned for a model: on a CUDA GPU, if the model can do it there."
     return device if device.type == 'cuda' and model.aligns_on_device else None
 
+def _name(net): return net.args['module'] if isinstance(net, PlainModel) else type(net).__name__
+
 class ModelRunner:
     "Takes a stream of LR frames through a model once, in tiles and batches, as its device likes it."
     def __init__(self,
@@ -511,7 +513,7 @@ class ModelRunner:
         self.pixels = megabytes * 2**20 / (4 * net.memory_per_pixel) # four times the widest layer: input, output, sum, working memory
         self._options, self._lock = (device, batch, memory, precision), threading.Lock()
         self.threads = min(torch.get_num_threads() if self.on_cpu else os.cpu_count() or 1, 4) # that work at the same time; 16 beside a GPU were slower
-        self.aligns_on = align_device(self.model, self.device)
+        self.aligns_on, self._checked = align_device(self.model, self.device), False
 
     def stream(self,
         frames, # iterable of float (C, h, w), or of arrays as `to_float` takes them
@@ -619,14 +621,27 @@ class ModelRunner:
         for (rows, halo_rows), (columns, halo_columns) in cut:
             tile = take(halo_rows, halo_columns)
             sr = self.model.reconstruct(tile)
-            if tuple(sr.shape[-2:]) != scaled_size(tile.shape[-2:], s):
-                raise TSRError(f'{type(original_model(self.model)).__name__}: its frames are smaller than {s} times what goes in; build it with padding="same"')
-            if len(cut) == 1: return _finish(sr, as_bytes)
+            self._check_result(tile, sr)
+            if len(cut) == 1:
+                self._checked = True
+                return _finish(sr, as_bytes)
             inner = [slice(s * (core.start - whole.start), s * (core.stop - whole.start)) for core, whole in ((rows, halo_rows), (columns, halo_columns))]
             sr = _finish(sr[..., inner[0], inner[1]], as_bytes)
             if hr is None: hr = sr.new_empty(b, s * h, s * w, 3).movedim(-1, 1) # channels last in memory
             hr[..., s * rows.start:s * rows.stop, s * columns.start:s * columns.stop] = sr
+        self._checked = True
         return hr
+
+    def _check_result(self, tile, sr):
+        "TSRError if what a model makes of a tile has another size, or in its first frame no numbers: as bytes, that would be black."
+        net, wanted = original_model(self.model), scaled_size(tile.shape[-2:], self.model.scale)
+        if tuple(sr.shape[-2:]) != wanted:
+            cure = 'build it with padding="same"' if getattr(net, 'padding', None) == 'valid' else 'set its scale to what it enlarges by'
+            made, wanted, given = (f'{w}x{h}' for h, w in (sr.shape[-2:], wanted, tile.shape[-2:]))
+            raise TSRError(f'{_name(net)}: makes {made} of {given}, where {self.model.scale} times that is {wanted}; {cure}')
+        if self._checked or sr.is_meta or torch.isfinite(sr.sum(dtype=torch.float32)): return # no copy of a large frame
+        raise TSRError(f'{_name(net)}: makes frames that hold no numbers (NaN or infinite); its training diverged, or precision='
+                       f'{self.model.precision!r} does not suit it; use an earlier checkpoint')
 
     def __reduce__(self):
         "Copies, and other processes, optimize the model again: it may be another device."
@@ -679,6 +694,11 @@ class Upscaler:
 
     model = property(lambda self: self.runner.model) # optimized for the device
     device = property(lambda self: self.runner.device)
+
+    def __repr__(self):
+        net = original_model(self.model)
+        name = net.kernel if isinstance(net, Interpolation) else _name(net)
+        return f'Upscaler({name}, scale={net.scale}, device={self.device}, precision={self.model.precision})'
 
     def out_size(self,
         width, height, # of the frames that come in

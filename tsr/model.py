@@ -14,7 +14,8 @@ import inspect
 import json
 import math
 import os
-from functools import partial, wraps
+import warnings
+from functools import lru_cache, partial, wraps
 from importlib.util import find_spec
 from itertools import chain
 from numbers import Real
@@ -234,7 +235,7 @@ def fit_linear(
 # %% ../nbs/02_model.ipynb #1aa6f038
 @MODELS.register
 class TSRCNN(SRModel):
-    "The report's SRCNN over bicubically enlarged frames. Raises `TSRError` for an unknown padding or an even kernel."
+    "The report's SRCNN over bicubically enlarged frames. Raises `TSRError` for an unknown padding, an even kernel or another number of layers."
     ranges = SRModel.ranges | dict(widths=(1, 4096), kernels=(1, 99))
     def __init__(self,
         frames_back=1, # frames before the one that is enlarged
@@ -246,6 +247,7 @@ class TSRCNN(SRModel):
     ):
         super().__init__(scale, frames_back, frames_forward)
         if padding not in ('same', 'valid'): raise TSRError(f"padding={padding!r}: choose 'same' or 'valid'")
+        if len(widths) != 2 or len(kernels) != 3: raise TSRError(f'widths={widths}, kernels={kernels}: give two widths and three kernels')
         extract, mapping, output = kernels
         if not all(k % 2 for k in kernels): raise TSRError(f'kernels={list(kernels)}: an even kernel has no centre; give odd numbers')
         self.padding, self.margin = padding, sum(k // 2 for k in kernels)
@@ -305,6 +307,8 @@ def summary(
     return pd.DataFrame(rows, columns=['layer', 'kind', 'output', 'parameters', 'multiply-adds'])
 
 # %% ../nbs/02_model.ipynb #cf37fa50
+_SHARED = 'scale', 'frames_back', 'frames_forward' # what a module that knows nothing of tsr may take, too
+
 class PlainModel(SRModel):
     "A module that knows nothing of tsr, as a model."
     def __init__(self,
@@ -313,7 +317,8 @@ class PlainModel(SRModel):
         **args # the module's own
     ):
         super().__init__(scale, frames_back, frames_forward)
-        self.net = MODELS[module](**args)
+        own = inspect.signature(MODELS[module]).parameters
+        self.net = MODELS[module](**{k: getattr(self, k) for k in _SHARED if k in own}, **args)
 
     def reconstruct(self, x): # as in `SRModel`
         "Call the module. Raises `TSRError` if it takes another number of channels."
@@ -324,22 +329,39 @@ class PlainModel(SRModel):
                            f'where its input is another ({first_line(e)}); set frames_back and frames_forward') from None
 
 class _CopyOf:
-    "Makes copies of a module of which only the object is known."
+    "Makes copies of a module of which only the object is known: of the one that was given last, or of that of a file."
     def __init__(self, module):
-        self.original, self.__module__, self.__qualname__ = module, type(module).__module__, type(module).__qualname__
-    def __call__(self): return copy.deepcopy(self.original)
+        self.originals, self.__module__, self.__qualname__ = {}, type(module).__module__, type(module).__qualname__
+        self.add(module)
+
+    def __call__(self): return self._copy([*self.originals.values()][-1])
+    def _copy(self, module): return copy.deepcopy(module).cpu()
+
+    def add(self, module):
+        self.originals.pop(repr(module), None) # a network of one class has any structure: each is kept
+        self.originals[repr(module)] = module
+
+    def find(self, structure, shapes): # a copy; None: it was not given
+        "What a file was made of. Files of older versions do not tell the structure, only the shapes of their tensors."
+        def fits(module): return shapes == {f'net.{k}': tuple(v.shape) for k, v in module.state_dict().items()}
+        return next((self._copy(m) for s, m in reversed(self.originals.items()) if fits(m) and structure in (None, s)), None)
 
 def as_sr_model(
     module, # `nn.Module`
     scale=2, frames_back=0, frames_forward=0 # as in `SRModel`, for a module that knows nothing of tsr
 ): # `SRModel` with the same weights, whose class is registered
-    "A module as a model that can be trained and saved. Raises `TSRError` if its class is registered and needs arguments."
+    """A module as a model that can be trained and saved; a warning says so where its file cannot be loaded by itself.
+    Raises `TSRError` if its class is registered and needs arguments."""
     if isinstance(module, SRModel):
         try: _registered_name(module)
         except TSRError: MODELS.name_of(type(module))
         return module
     name = type(module).__name__
-    if name not in MODELS or isinstance(MODELS[name], _CopyOf): MODELS.register(_CopyOf(module), name=name)
+    if type(module).__module__.startswith('torch.'): # nothing that a file could name tells what is in it
+        warnings.warn(f'{name}: its file can be loaded only where the same network is given again, as as_sr_model(network); to load it anywhere, '
+                      'write a function that returns it, with @MODELS.register above, and train that by its name', stacklevel=2)
+    if name not in MODELS: MODELS.register(_CopyOf(module), name=name)
+    elif isinstance(MODELS[name], _CopyOf): MODELS[name].add(module)
     try:
         model = PlainModel(name, scale, frames_back, frames_forward)
         model.net.load_state_dict(module.state_dict())
@@ -349,11 +371,22 @@ def as_sr_model(
     return model
 
 # %% ../nbs/02_model.ipynb #277fe021
+@lru_cache
+def _returns_plain(function): # bool
+    "Whether what is registered returns a module that knows nothing of tsr. It is tried with its defaults, without memory."
+    try:
+        with torch.device('meta'): made = function()
+    except Exception: return False
+    return isinstance(made, nn.Module) and not isinstance(made, SRModel)
+
 def _factory(name): # in `MODELS`
     "Its class or function, and the parameters of that."
     make = MODELS[name]
-    plain = isinstance(make, type) and not hasattr(make, 'reconstruct')
-    if plain or isinstance(make, _CopyOf): make = partial(PlainModel, name)
+    if isinstance(make, type): plain = not hasattr(make, 'reconstruct')
+    else: plain = isinstance(make, _CopyOf) or _returns_plain(make)
+    if plain:
+        own = inspect.signature(make).parameters
+        make = partial(PlainModel, name, **{k: own[k].default for k in _SHARED if k in own and own[k].default is not own[k].empty})
     return make, inspect.signature(make).parameters
 
 def model_parameters(
@@ -370,9 +403,12 @@ def create_model(
     make, parameters = _factory(name)
     try: inspect.signature(make).bind(**args)
     except TypeError as e: raise TSRError(f'{name}: {e}; it takes {", ".join(parameters)}') from None
-    try: return make(**args)
+    try: model = make(**args)
     except (TypeError, ValueError, RuntimeError) as e: # layers check their arguments each in its own way
         raise TSRError(f'{name}: cannot be built with {args} ({first_line(e)}); check the types of its arguments') from e
+    if isinstance(make, type) or isinstance(model, SRModel): return model
+    if not isinstance(model, nn.Module): raise TSRError(f'{name}: returns a {type(model).__name__}; let it return a network, as an nn.Sequential')
+    raise TSRError(f'{name}: returns a {type(model).__name__}, and must then work without arguments; give each of its parameters a default')
 
 def _registered_name(model):
     "Under which a model's class is found again."
@@ -383,17 +419,25 @@ def _registered_name(model):
         if cls.__module__ in ('__main__', MODELS[name].__module__): return name # a cell that is run again makes another class of this name
     raise TSRError(f'{cls.__name__} is not a registered architecture, a file of it could not be loaded again: put @MODELS.register above its class')
 
+def _output_path(path): # `Path`
+    "Where a file is to be written. TSRError if there is no such folder."
+    path = Path(os.path.expanduser(path))
+    if not path.parent.is_dir(): raise TSRError(f'{path}: there is no folder {path.parent}; make it, or name another file')
+    return path
+
 def save_model(
     model, # `SRModel` whose class is in `MODELS`
     path, # of the file; appears only when it is complete
     **provenance # what is known about the training; anything that JSON can hold
 ):
-    "Write a model into one self-describing `.safetensors` file."
-    plain = isinstance(model, PlainModel)
+    "Write a model into one self-describing `.safetensors` file. Raises `TSRError` if its class is not registered, or there is no such folder."
+    path, plain = _output_path(path), isinstance(model, PlainModel)
     name = _registered_name(model)
     args = {k: v for k, v in model.args.items() if not plain or k != 'module'}
     header = dict(architecture=name, args=args, provenance=provenance)
-    module = type(model.net if plain else model).__module__
+    entry = MODELS[name] if plain and name in MODELS else type(model)
+    if isinstance(entry, _CopyOf): header['structure'] = repr(model.net) # which of the networks of that class it is
+    module = entry.__module__
     if not module.startswith(('tsr.', 'torch.')): header['module'] = module # named when it is missing
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     # in two steps: `save_file` would make a file that nobody else may read
@@ -410,17 +454,24 @@ _NO_MODELS = { # suffix: what such a file is, and what to do
     '.onnx': 'is an ONNX file, which tsr writes but does not read; give the .safetensors file that it was made of',
     **dict.fromkeys(('.pth', '.ckpt', '.bin', '.pkl'), 'is a pickle, which can run code when it is loaded; save its tensors as .safetensors')}
 
+def _hint_inside(folder): # str
+    "Which model in a folder to name: of a training the best one, not the state with which it is resumed."
+    files = [p for p in folder.glob('*.safetensors') if not p.name.startswith('state.')]
+    best = min(files, key=lambda p: (p.stem != 'best', p.name), default=None)
+    return ', and no .safetensors file of a model is in it' if best is None else f'; name a model in it, such as {best}'
+
 def _read_header(path): # (dict with architecture, args, provenance; dict: name of a tensor -> its shape)
     "What a checkpoint says about itself. Raises `TSRError` if that does not describe a model."
     path = Path(os.path.expanduser(path))
-    if path.is_dir(): raise TSRError(f'{path}: is a folder; name a .safetensors file in it')
+    if path.is_dir(): raise TSRError(f'{path}: is a folder{_hint_inside(path)}')
     if path.suffix.lower() in _NO_MODELS and path.exists(): raise TSRError(f'{path}: {_NO_MODELS[path.suffix.lower()]}')
     try:
         with safe_open(path, 'pt') as f:
-            header, shapes = (f.metadata() or {}).get('tsr'), {k: tuple(f.get_slice(k).get_shape()) for k in f.keys()}
+            notes, shapes = f.metadata() or {}, {k: tuple(f.get_slice(k).get_shape()) for k in f.keys()}
     except FileNotFoundError: raise TSRError(f'{path}: no such file') from None
     except (SafetensorError, OSError) as e: raise TSRError(f'{path}: not a whole .safetensors file ({e})') from None
-    if not header: raise TSRError(f'{path}: a .safetensors file, but not one that tsr wrote: its header does not name a model')
+    if 'state' in notes: raise TSRError(f'{path}: is the state with which a training is resumed; its model is {path.parent/"best.safetensors"}')
+    if not (header := notes.get('tsr')): raise TSRError(f'{path}: a .safetensors file, but not one that tsr wrote: its header does not name a model')
     try: info = json.loads(header)
     except (ValueError, RecursionError): info = None
     kinds = dict(architecture=str, args=dict, provenance=dict)
@@ -473,13 +524,14 @@ def load_model(
     "The model that a name, a path or a module stands for. Raises `TSRError` if there is none, or the file is damaged."
     if isinstance(model, SRModel): return model.eval()
     if isinstance(model, nn.Module): raise TSRError(f'{type(model).__name__} is no SRModel: make it a subclass of tsr.model.SRModel')
+    if not isinstance(model, (str, os.PathLike)):
+        name = getattr(model, '__name__', None) or repr(model)
+        raise TSRError(f'{name}: is no model; give a name, the path of a file, or an object{f", as {name}(...)" if callable(model) else ""}')
     if str(model) in INTERPOLATIONS: return Interpolation(str(model)).eval()
     path = bundled_models().get(_FORMER.get(str(model), str(model)), Path(os.path.expanduser(model)))
     if path.suffix == '.pt': return load_original(path)
     if os.path.isdir(path) and str(model):
-        inside = sorted(path.glob('*.safetensors'))
-        hint = f'; name a model in it, such as {inside[0]}' if inside else ', and no .safetensors file is in it'
-        raise TSRError(f'{path}: is a folder{hint}')
+        raise TSRError(f'{path}: is a folder{_hint_inside(path)}')
     if not str(model) or not os.path.exists(path):
         known = [*bundled_models(), *INTERPOLATIONS]
         raise TSRError(f'{model}: no such model file, and no model of that name{did_you_mean(model, known)}: {", ".join(known)}')
@@ -488,8 +540,9 @@ def load_model(
 def _check_args(path, name, args, shapes):
     "TSRError unless the model that a header asks for has the tensors that are stored; it is not built."
     stored = sum(math.prod(shape) for shape in shapes.values()) # a model has at least one number for each unit of its sizes
-    for key, value in args.items():
-        large = [n for n in (value if isinstance(value, list) else [value]) if isinstance(n, Real) and abs(n) > max(stored, 1000)]
+    for key, (_, high) in getattr(MODELS[name], 'ranges', SRModel.ranges).items(): # other arguments may be no sizes
+        value = args.get(key)
+        large = [n for n in (value if isinstance(value, list) else [value]) if isinstance(n, Real) and n > max(stored, 1000, high)]
         if large: raise TSRError(f'{path}: its header asks for {key}={large[0]:g}, more than its {stored} stored numbers allow')
     _factory(name) # imports its module before the next lines, where a new tensor holds no numbers
     try:
@@ -501,13 +554,20 @@ def _check_args(path, name, args, shapes):
 def _load_checkpoint(path): # of a `.safetensors` file
     info, shapes = _read_header(path)
     if (name := info['architecture']) not in MODELS:
+        if 'module' not in info and hasattr(nn, name):
+            raise TSRError(f'{path}: its network is a {name} that was given as an object, which no file can describe; give the same one first, '
+                           'as tsr.model.as_sr_model(network)')
         where = f' (it was defined in {info["module"]})' if 'module' in info else ''
         raise TSRError(f'{path}: no architecture {name!r} is registered here: '
                        f'run the cell that defines it, with @MODELS.register above the class, first{where}')
-    _check_args(path, name, info['args'], shapes)
+    given = None
+    if not isinstance(MODELS[name], _CopyOf): _check_args(path, name, info['args'], shapes)
+    elif (given := MODELS[name].find(info.get('structure'), shapes)) is None:
+        raise TSRError(f'{path}: holds another {name} than was given here; give the same network first, as tsr.model.as_sr_model(network)')
     try: net = create_model(name, **info['args'])
     except TSRError: raise
     except Exception as e: raise TSRError(f'{path}: its header does not describe a {name} ({type(e).__name__}: {e})') from e
+    if given is not None: net.net = given
     with safe_open(path, 'pt') as f: state = {k: f.get_tensor(k) for k in f.keys()}
     _check_finite(path, state)
     try: net.load_state_dict(state)
@@ -569,8 +629,8 @@ def export_onnx(
     path # of the .onnx file; appears only when it is complete
 ):
     """Write a model as ONNX: input `window` (B, T, C, h, w), or `features` (B, C', h, w) from `align` with motion;
-    output `frame` (B, C, s*h, s*w). Raises `TSRError` without a network or without the packages."""
-    model, path = load_model(model)._original_model().eval(), Path(path)
+    output `frame` (B, C, s*h, s*w). Raises `TSRError` without a network, without the packages or without the folder."""
+    model, path = load_model(model)._original_model().eval(), _output_path(path)
     name, device = model.onnx_input, next(chain(model.parameters(), model.buffers()), torch.empty(0)).device
     if name is None: # players have interpolations of their own; a network fused for this CPU is exported in its original form
         raise TSRError(f'{type(model).__name__}: has no network to export')

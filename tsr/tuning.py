@@ -15,13 +15,17 @@ from contextlib import suppress
 from dataclasses import asdict, fields
 from importlib import import_module
 from pathlib import Path
+from typing import get_args
 
 import psutil
 
-from .core import TSRError, atomic_write, did_you_mean, run_lock, write_json
+from .core import TSRError, atomic_write, did_you_mean, first_line, run_lock, write_json
+from .dataset import probe_videos
+from .own_data import is_dataset
 from .runs import Callback, StopTraining, error_line
+from .shards import open_shards
 from .tracking import callbacks_for
-from .training import Diverged, MultiTrainer, TrainConfig
+from .training import OTHER_NAMES, Checkpoints, Diverged, ExampleSplit, MultiTrainer, Split, TrainConfig, lengths
 
 # %% ../nbs/27a_tuning.ipynb #004f4b16
 def parse_search(
@@ -37,13 +41,19 @@ def parse_search(
             try: low, high = (json.loads(v) for v in values.split('..'))
             except ValueError: raise TSRError(f'--search {text}: a range has numbers at its ends, as in 1e-3..1e-2') from None
             space[name] = low, high
-        else: space[name] = [_value(v) for v in values.split(',')]
+        else: space[name] = [_value(name, v.strip()) for v in values.split(',')]
     return space
 
-def _value(text): # number, bool, None or text
-    "A choice as JSON, or as the text that it is."
-    try: return json.loads(text.strip())
-    except ValueError: return text.strip()
+def _kinds(name): # tuple of types
+    "What a field of `TrainConfig` takes; of an entry of a dict that is not known."
+    kind = next((f.type for f in fields(TrainConfig) if f.name == name), object)
+    return get_args(kind) or (kind,)
+
+def _value(name, text): # number, bool, None or text
+    "A choice as JSON where that is what the field takes, else as the text that it is."
+    try: value = json.loads(text)
+    except ValueError: return text
+    return text if _kinds(name) == (str,) and not isinstance(value, str) else value
 
 def with_options(
     config, # `TrainConfig`
@@ -53,7 +63,8 @@ def with_options(
     options, known = asdict(config), [f.name for f in fields(TrainConfig)]
     for name, value in changes.items():
         field, _, entry = name.partition('.')
-        if field not in known: raise TSRError(f'TrainConfig has no option {field!r}{did_you_mean(field, known)}')
+        near = f', did you mean {OTHER_NAMES[field]!r}?' if field in OTHER_NAMES else did_you_mean(field, known)
+        if field not in known: raise TSRError(f'TrainConfig has no option {field!r}{near}')
         if entry and not isinstance(options[field], dict): raise TSRError(f'{name}: {field} has no entries')
         options[field] = options[field] | {entry: value} if entry else value
     return type(config)(**options)
@@ -81,12 +92,16 @@ def _is_plain(values): # bool
     "Whether Optuna can store these choices as they are."
     return all(isinstance(v, (str, int, float, bool, type(None))) for v in values)
 
+def _is_whole(name, values): # bool
+    "Whether whole numbers are drawn from a range: not for a field that takes others, however its ends are written."
+    return all(isinstance(v, int) for v in values) and float not in _kinds(name)
+
 def _draw(trial, name, values):
     if isinstance(values, list):
         return trial.suggest_categorical(name, values) if _is_plain(values) else json.loads(trial.suggest_categorical(name, [json.dumps(v) for v in values]))
     low, high = values
     wide = low > 0 and high / low >= 10
-    if isinstance(low, int) and isinstance(high, int): return trial.suggest_int(name, low, high, log=wide)
+    if _is_whole(name, values): return trial.suggest_int(name, low, high, log=wide)
     return trial.suggest_float(name, low, high, log=wide)
 
 def _current(config, space): # dict, without what the configuration does not have
@@ -120,8 +135,32 @@ def _optuna(): # the module
     try: return import_module('optuna')
     except ImportError: raise TSRError("tuning needs Optuna: pip install 'tsr[tune]'") from None
 
+# options that may be others when a study goes on: they change no score. The length of a trial is not one of them
+_FREE = tuple(k for k in Checkpoints.free if k not in (*lengths(TrainConfig()), 'patience'))
+
+def _shared(config, space): # dict
+    "The options that all trials of a study have in common: those that change a score and are not searched."
+    options = {k: v for k, v in asdict(config).items() if k not in (*_FREE, *space)}
+    for field, _, entry in (name.partition('.') for name in space):
+        if entry and field in options: options[field] = {k: v for k, v in options[field].items() if k != entry}
+    return options
+
+def _listed(options, names): return ', '.join(f'{k}={options[k]!r}' for k in names)
+
+def _identify(videos, config): # dict that JSON can hold
+    "What tells the data of a study from others: a hash of what is trained and validated on, and names for a message."
+    if is_dataset(videos): split = ExampleSplit.of(videos, config)
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore') # each trial names what cannot be read
+            held = probe_videos(open_shards(config.validation)) if isinstance(config.validation, str) else []
+            split = Split.of(probe_videos(open_shards(videos)), config, held)
+    names = list(dict.fromkeys(source.path.name for source in (*split.train, *split.validation)))
+    return dict(hash=split.manifest()['hash'], names=', '.join(names[:3]) + ', ...' * (len(names) > 3))
+
 class Study:
-    "Trials over a space of options, their storage and their folders."
+    """Trials over a space of options, their storage and their folders.
+    Raises `TSRError` for what cannot be searched, and for a folder whose trials were trained with other options."""
     def __init__(self,
         videos, # a path, a folder, or a list of these
         space, # dict: field of `TrainConfig` -> (low, high), or list of choices; 'model_args.features' for an entry
@@ -143,8 +182,10 @@ class Study:
         "Make the study or find it, and take up what nobody works on."
         sampler = self.optuna.samplers.TPESampler(n_startup_trials=8, constant_liar=True)
         pruner = self.optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1)
-        self.study = self.optuna.create_study(storage=self.storage, study_name=self.out.name, direction='maximize', load_if_exists=True,
-                                              sampler=sampler, pruner=pruner)
+        try: self.study = self.optuna.create_study(storage=self.storage, study_name=self.out.name, direction='maximize', load_if_exists=True,
+                                                   sampler=sampler, pruner=pruner)
+        except Exception as e: # of Optuna, SQLAlchemy or a database
+            raise TSRError(f'storage={self.storage}: cannot be opened ({first_line(e)}); give a URL, as sqlite:///study.db') from None
         known = self.study.user_attrs.get('space')
         if known is not None and known != json.dumps(self.space, sort_keys=True):
             raise TSRError(f'{self.out}: searches {known}; go on with the same fields and ranges, or name another folder with --out')
@@ -155,7 +196,42 @@ class Study:
             with suppress(ValueError): # another process has just done it
                 self.study.tell(trial.number, state=states.FAIL)
                 self._enqueue_again(trial)
+        self._check_options()
         if all(trial.state == states.FAIL for trial in self.study.trials) and (first := _current(self.config, self.space)): self.study.enqueue_trial(first)
+
+    @property
+    def _is_begun(self): # bool
+        "Whether there is a score that others are compared with, or will be one."
+        states = self.optuna.trial.TrialState
+        return bool(self.study.get_trials(deepcopy=False, states=(states.COMPLETE, states.PRUNED, states.RUNNING)))
+
+    def _check_options(self):
+        "TSRError where the trials were trained with other options, whose scores do not compare. A study of an older tsr did not note them."
+        if not self._is_begun:
+            self.study.set_user_attr('config', asdict(self.config))
+            self.study.set_user_attr('metric', self.metric)
+            return
+        drawn = [(name, d) for trial in self.study.get_trials(deepcopy=False) for name, d in trial.distributions.items()]
+        if old := [name for name, d in drawn if isinstance(d, self.optuna.distributions.IntDistribution) and not _is_whole(name, self.space[name])]:
+            raise TSRError(f'{self.out}: an older tsr drew whole numbers for {old[0]}; name another folder with --out')
+        if (known := self.study.user_attrs.get('config')) is None: return
+        then, now = (_shared(c, self.space) | dict(metric=m) for c, m in ((self._load(known), self.study.user_attrs['metric']), (self.config, self.metric)))
+        if changed := [k for k in now if then[k] != now[k]]:
+            raise TSRError(f'{self.out}: its trials have {_listed(then, changed)}, now it is {_listed(now, changed)}, whose scores do not compare; '
+                           'give the same options, or name another folder with --out')
+
+    def _check_videos(self):
+        "TSRError where the trials were trained or scored on other videos."
+        now, known = _identify(self.videos, self.config), self.study.user_attrs.get('videos')
+        if not self._is_begun: self.study.set_user_attr('videos', now)
+        elif known is not None and known['hash'] != now['hash']:
+            raise TSRError(f'{self.out}: its trials are scored on other videos ({known["names"]}) than these ({now["names"]}), whose scores do not compare; '
+                           'give the same videos in the same order, or name another folder with --out')
+
+    def _load(self, source): # `TrainConfig`
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore') # an older tsr had fewer options
+            return type(self.config).load(source)
 
     def _enqueue_again(self, trial):
         "Let another trial go on in the folder of one that was interrupted."
@@ -190,7 +266,8 @@ class Study:
         on_trial=None # function (study, trial) that is called after each
     ): # `Study`
         """Train until there are so many trials. Ctrl-C ends it; running it again goes on.
-        Raises `TSRError` for a mistake that keeps the first trials from being trained."""
+        Raises `TSRError` for other videos than before, and for a mistake that keeps the first trials from being trained."""
+        with run_lock(self.out, timeout=60): self._check_videos()
         states = self.optuna.trial.TrialState
         ended = states.COMPLETE, states.PRUNED
         enough = self.optuna.study.MaxTrialsCallback(trials, states=ended)
@@ -210,7 +287,11 @@ class Study:
         "The options of the best trial. Raises `TSRError` if none is complete."
         try: trial = self.study.best_trial
         except ValueError: raise TSRError(f'{self.out}: no trial is complete yet') from None
-        return with_options(self.config, {k: _decoded(self.space[k], v) for k, v in trial.params.items()})
+        saved = self.out/trial.user_attrs.get('folder', f'trial_{trial.number:03}')/'config.json'
+        if saved.exists(): return self._load(saved) # what it was trained with; its folder may be on another machine
+        known = self.study.user_attrs.get('config')
+        config = self.config if known is None else self._load(known)
+        return with_options(config, {k: _decoded(self.space[k], v) for k, v in trial.params.items()})
 
     def table(self): # DataFrame with a row for each trial
         "The trials."
@@ -252,7 +333,8 @@ def tune(
     on_trial=None, # function (study, trial) that is called after each
     **options # of `Study`: storage, metric, mlflow, callbacks
 ): # `Study`: best, table(), importance(), plots()
-    "Search for hyper-parameters. What was found is in the folder: `best.json`, `trials.csv` and the trials' runs."
+    """Search for hyper-parameters. What was found is in the folder: `best.json`, `trials.csv` and the trials' runs.
+    Raises `TSRError` for what cannot be searched, and for a folder whose trials have other options or videos."""
     if not isinstance(space, dict): space = parse_search([space] if isinstance(space, str) else space)
     return Study(videos, space, config, out, **options).run(trials, minutes, on_trial)
 
