@@ -297,7 +297,8 @@ def _captioned(
 
 # %% ../nbs/26_runs.ipynb #03557881
 class Preview(Callback):
-    "Writes one piece of a validation frame after each epoch, beside low resolution, bicubic and ground truth: `preview.png`."
+    """Writes one piece of a validation frame after each epoch, beside low resolution, bicubic and ground truth: `preview.png`.
+    Raises `TSRError` if the model makes more than the ground truth."""
     def __init__(self,
         size=(120, 160) # (height, width) of the piece, at most
     ): self.size = size
@@ -307,6 +308,9 @@ class Preview(Callback):
         example = validator.data[validator.indices[len(validator.indices) // 2]]
         self.window, hr = (x[None].to(validator.device) for x in example)
         sr = self._run(trainer.model)
+        if any(n > m for n, m in zip(sr.shape[-2:], hr.shape[-2:])): # of a border of its own, nothing is known
+            raise TSRError(f'{type(trainer.model).__name__}: makes {sr.shape[-1]}x{sr.shape[-2]}, where the ground truth is '
+                           f'{hr.shape[-1]}x{hr.shape[-2]}; check its last layer')
         frame = self.window[:, validator.data.frames_back:][:, :1]
         others = [Interpolation('nearest', scale)(frame), Interpolation('bicubic', scale)(frame), hr]
         nearest, bicubic, hr = (center_crop(x, sr.shape[-2:]) for x in others)

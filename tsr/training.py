@@ -7,8 +7,8 @@ __all__ = ['SCHEDULES', 'TRAINING_PRECISIONS', 'OTHER_NAMES', 'option', 'range_t
            'TrainConfig', 'split_videos', 'scheduled_learning_rate', 'average_weights', 'Validator', 'LearningRate',
            'Diverged', 'ClipGradients', 'UpdateAverage', 'Metrics', 'StopOnDivergence', 'StopOnInterrupt', 'Budget',
            'Split', 'ExampleSplit', 'run_name', 'pick_precision', 'make_accelerator', 'build_model', 'check_model_args',
-           'build_loss', 'build_optimizer', 'git_commit', 'lengths', 'Checkpoints', 'as_float', 'TrainingPlan',
-           'check_patch', 'MultiTrainer']
+           'build_loss', 'build_optimizer', 'git_commit', 'check_network', 'check_metrics', 'lengths', 'Checkpoints',
+           'as_float', 'TrainingPlan', 'check_patch', 'MultiTrainer']
 
 # %% ../nbs/04_training.ipynb #83183867
 import json
@@ -22,6 +22,7 @@ import threading
 import time
 import warnings
 from collections import defaultdict, deque
+from collections.abc import Iterable
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
@@ -38,14 +39,16 @@ from safetensors import SafetensorError
 from torch import nn
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel
+from torch.utils.data import DataLoader, IterableDataset
 
 from .core import Registry, TSRError, did_you_mean, first_line, is_disk_full, remove_leftovers, run_lock
 from .data import evenly_spaced, hr_size
-from .dataset import MultiVideoDataset, count_batches, load_batches, manifest, parse_downscales, probe_videos, try_batch
+from .dataset import (MultiVideoDataset, VideoSource, count_batches, load_batches, manifest, parse_downscales, probe_videos,
+                         try_batch)
 from .inference import has_native_bfloat16, pick_device, supports_bfloat16, synchronize
 from .losses import LOSSES, METRICS, check_border, psnr, score_frame, ssim
-from .model import (MODELS, WEIGHTS, Interpolation, adapt_frames, as_sr_model, bundled_models, create_model, load_model,
-                       model_info, model_parameters, save_model)
+from .model import (MODELS, WEIGHTS, Interpolation, PlainModel, SRModel, adapt_frames, as_sr_model, bundled_models, create_model,
+                       load_model, model_info, model_parameters, save_model)
 from .optimizers import OPTIMIZERS
 from .own_data import ExampleDataset, is_dataset, load_examples
 from .resample import center_crop, to_float
@@ -121,12 +124,9 @@ def _plain(value):
     return [_plain(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 class Options:
-    "Base of a dataclass of options: unknown names, types and ranges raise `TSRError`."
+    "Base of a dataclass of options: unknown names, also of attributes, types and ranges raise `TSRError`."
     def __new__(cls, *args, **options):
-        for name in options:
-            if name in (known := [f.name for f in fields(cls)]): continue
-            near = f', did you mean {OTHER_NAMES[name]!r}?' if name in OTHER_NAMES else did_you_mean(name, known)
-            raise TSRError(f'{cls.__name__} has no option {name!r}{near or ": it has " + ", ".join(known)}')
+        for name in options: cls._refuse(name)
         return super().__new__(cls)
 
     def __post_init__(self):
@@ -134,6 +134,17 @@ class Options:
             if callable(getattr(self, f.name)): self._name(f)
             setattr(self, f.name, _plain(getattr(self, f.name)))
         for f in fields(self): check_option(f, getattr(self, f.name))
+
+    def __setattr__(self, name, value):
+        if not name.startswith('_') and not hasattr(type(self), name): self._refuse(name)
+        super().__setattr__(name, value)
+
+    @classmethod
+    def _refuse(cls, name):
+        known = [f.name for f in fields(cls)]
+        if name in known: return # without a default, a class has no attribute of that name
+        near = f', did you mean {OTHER_NAMES[name]!r}?' if name in OTHER_NAMES else did_you_mean(name, known)
+        raise TSRError(f'{cls.__name__} has no option {name!r}{near or ": it has " + ", ".join(known)}')
 
     def _name(self, f):
         "Put the name in place of a class or function, and what a `partial` of it gives into the option `..._args`."
@@ -205,6 +216,8 @@ class TrainConfig(Options):
 
     def __post_init__(self):
         listed = self.metrics if isinstance(self.metrics, (list, tuple)) else [self.metrics]
+        if not all(callable(m) or isinstance(m, str) for m in listed):
+            raise TSRError(f'metrics={self.metrics!r}: must be names joined by +, or a list of names and functions')
         self.metrics = '+'.join(METRICS.name_of(m) if callable(m) else m for m in listed)
         with suppress(ValueError, TypeError): self.validation = float(self.validation) # as a command line gives it
         super().__post_init__()
@@ -230,6 +243,9 @@ class TrainConfig(Options):
         "A saved configuration. A warning names the options that it lacks (they get their defaults) and unknown ones."
         saved = source if isinstance(source, dict) else _saved_options(Path(source))
         return cls(**_known_options(cls, saved) | changes)
+
+# %% ../nbs/04_training.ipynb #b1ca0004
+TrainConfig.__doc__ = f'{TrainConfig.__doc__}\n\n' + '\n'.join(f'- `{f.name}`: {f.metadata["help"]}' for f in fields(TrainConfig)) # what help() shows
 
 # %% ../nbs/04_training.ipynb #6fd915f1
 def split_videos(
@@ -359,6 +375,10 @@ class LearningRate(Callback):
     def before_fit(self, trainer):
         c, schedule = trainer.config, SCHEDULES[trainer.config.schedule]
         self.stepped = _Stepped(schedule, c, trainer.total_steps) if isinstance(schedule, type) else None
+        known = trainer.main and (c.steps or trainer.sampler is None) # a sampler is not asked once more
+        if known and (total := trainer.total_steps) and total < c.warmup:
+            warnings.warn(f'warmup={c.warmup}: longer than the {total} steps of the training, which end at {total / c.warmup:.0%} of '
+                          f'learning_rate={c.learning_rate:g}; lower warmup')
         if not self.stepped: _make(f'schedule={c.schedule}', partial(scheduled_learning_rate, c, 0, 0.), {}) # wrong arguments: now, not after loading
 
     def before_batch(self, trainer):
@@ -378,6 +398,10 @@ class ClipGradients(Callback):
         norm = trainer.accelerator.clip_grad_norm_(trainer.net.parameters(), trainer.config.clip or math.inf)
         finite = trainer.loss if trainer.accelerator.scaler else trainer.loss + norm # a scaler skips steps with infinite gradients
         if finite.isfinite(): return
+        if not trainer.step and not trainer.loss.isfinite(): # nothing is learned yet: it is not the learning rate
+            spans = [f'{x.min().item():.3g} to {x.max().item():.3g}' for x in (trainer.sr, trainer.hr)]
+            raise Diverged(f'loss={trainer.config.loss} is {trainer.loss.item():g} for the first batch: the network makes {spans[0]}, the ground '
+                           f'truth is {spans[1]}; check the loss and the data')
         raise Diverged(f'the loss is {trainer.loss.item():g} and its gradient {norm.item():g} at step {trainer.step + 1}: lower '
                        f'learning_rate={trainer.config.learning_rate:g}; {trainer.out} keeps what was last saved')
 
@@ -485,7 +509,9 @@ def _saved_options(path): # dict
 def _read_yaml(text):
     "YAML, by a package that accelerate brings along."
     import yaml
-    try: return yaml.safe_load(text)
+    class Loader(yaml.SafeLoader): "Reads 1e-3 as a number, as YAML 1.2 and JSON do; in YAML 1.1 it is a text."
+    Loader.add_implicit_resolver('tag:yaml.org,2002:float', re.compile(r'[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$'), list('-+.0123456789'))
+    try: return yaml.load(text, Loader)
     except yaml.YAMLError as e: raise ValueError(first_line(e)) from None
 
 def _known_options(cls, saved): # dict
@@ -498,6 +524,15 @@ def _known_options(cls, saved): # dict
     return {k: v for k, v in saved.items() if k in known}
 
 # %% ../nbs/04_training.ipynb #0971b002
+def _distinct(sources): # list of `VideoSource`
+    "Each content once: a copy could be trained on and validated on. A warning names the copies, unless they are the same file."
+    first, copies = {}, []
+    for s in sources:
+        known = first.setdefault(s.sha256, s)
+        if known is not s and os.path.realpath(known.path) != os.path.realpath(s.path): copies.append(f'{s.path} is {known.path}')
+    if copies: warnings.warn(f'{len(copies)} of {len(sources)} videos left out, copies of another: {"; ".join(copies[:5])}' + '; ...' * (len(copies) > 5))
+    return list(first.values())
+
 class Split:
     "Which videos are trained on and which are held out, and which part of each video's frames."
     def __init__(self,
@@ -506,13 +541,20 @@ class Split:
     ):
         self.train, self.validation, self.train_part, self.validation_part = train, validation, train_part, validation_part
 
+    def __repr__(self):
+        def text(sources, part):
+            more = f' and {len(sources) - 5} more' * (len(sources) > 5) + f' from {part[0]:.0%} to {part[1]:.0%}' * (tuple(part) != (0., 1.))
+            return ', '.join(s.path.name for s in sources[:5]) + more
+        return f'Split(train: {text(self.train, self.train_part)}; validation: {text(self.validation, self.validation_part)})'
+
     @classmethod
     def of(cls,
         sources, # list of `VideoSource`
         config, # `TrainConfig`
         validation=None # list of `VideoSource` to validate on; None: a share of `sources`
     ): # `Split`
-        "Draw a split, or leave out the videos to validate on. Raises `TSRError` if nothing is left to train on."
+        "Draw a split, of each content once, or leave out the videos to validate on. Raises `TSRError` if nothing is left to train on."
+        sources, validation = _distinct(sources), _distinct(validation or [])
         if validation:
             known = {s.sha256 for s in validation}
             if not (rest := [s for s in sources if s.sha256 not in known]):
@@ -557,14 +599,21 @@ class ExampleSplit:
     "The split of a data set of one's own; `train` and `validation` are lists of one `ExampleDataset`."
     def __init__(self, train, validation): self.train, self.validation, self.train_part, self.validation_part = [train], [validation], None, None
 
+    def __repr__(self): return f'{type(self).__name__}(train: {len(self.train[0])} examples; validation: {len(self.validation[0])} examples)'
+
     @classmethod
     def of(cls,
         data, # map-style data set of (window, target)
         config, # `TrainConfig`
         validation=None # another one to validate on; None: a share of `data`
     ): # `ExampleSplit`
-        "Draw a split. Raises `TSRError` for fewer than two examples, and where `config` names videos to validate on."
-        if validation is not None: return cls(ExampleDataset(data, seed=config.seed), ExampleDataset(validation))
+        "Draw a split. Raises `TSRError` for fewer than two examples, those of another scale, and where `config` names videos to validate on."
+        if validation is not None:
+            train, held = ExampleDataset(data, seed=config.seed), ExampleDataset(validation)
+            for what in ('scale', 'num_frames'):
+                if (theirs := getattr(held, what)) != (ours := getattr(train, what)):
+                    raise TSRError(f'validation: {held.path} has {what}={theirs}, {train.path}, which is trained on, {ours}; give examples of one kind')
+            return cls(train, held)
         if isinstance(config.validation, str):
             raise TSRError(f'validation={config.validation!r}: names videos, but {type(data).__name__} is a data set; give a share of it, '
                            'as validation=0.1, or another data set: MultiTrainer(..., validation=...)')
@@ -644,7 +693,7 @@ def build_model(
     config # `TrainConfig`
 ): # `nn.Module` to train
     """A fresh model with weights drawn from `config.seed`, or the trained one that `config.model` names.
-    Raises `TSRError` if there is none, if it cannot be trained, or if it has another scale or other `model_args`."""
+    Raises `TSRError` if there is none, if it cannot be trained, or if it has another scale, other frames or other `model_args`."""
     c = config
     scale = float(hr_size(2**12, 2**12, c.scale, c.low_res, c.high_res)[1])
     frames = {k: n for k in ('frames_back', 'frames_forward') if (n := getattr(c, k)) is not None}
@@ -652,10 +701,12 @@ def build_model(
         with torch.random.fork_rng(devices=[]): # the random numbers of the caller stay as they are
             torch.default_generator.manual_seed(c.seed)
             taken = {k: v for k, v in dict(frames, scale=scale).items() if k in model_parameters(c.model)}
-            try: return create_model(c.model, **taken | c.model_args)
+            try: net = create_model(c.model, **taken | c.model_args)
             except TSRError as e:
                 if scale == int(scale): raise
                 raise TSRError(f'{c.model}: cannot learn a scale of {scale:g}; give a whole one, or model=TSRCNN_small') from e
+            check_network(c, net)
+            return net
     if not os.path.exists(os.path.expanduser(c.model)) and c.model not in (trained := list(bundled_models())):
         raise TSRError(f'model={c.model!r}: no architecture, no trained model and no file of that name'
                        f'{did_you_mean(c.model, [*MODELS, *trained])}; architectures are {", ".join(MODELS)}')
@@ -683,26 +734,49 @@ def _make(kind, entry, args): # kind: for the message
     except (TypeError, ValueError) as e: raise TSRError(f'{kind}: {first_line(e)}; set {kind.partition("=")[0]}_args') from None
 
 def _tried(made, trial, problem, registry): # what was made
-    "PyTorch has losses and optimizers for many tasks: TSRError with the problem where one of them fails in a trial."
+    "PyTorch has optimizers for many tasks: TSRError with the problem where one of them fails in a trial."
     if type(made).__module__.startswith('torch.'):
         try: trial(made)
         except Exception as e: raise TSRError(f'{problem} ({first_line(e)}); choose another, as {", ".join(registry)}') from None
     return made
 
-def _compare_grey(loss): return loss(*torch.full((2, 1, 3, 8, 8), .5))
+def _two_images(size, device, low=0., high=1.): # two (1, 3, size, size), without random numbers
+    "What losses and metrics are tried on; the first goes from `low` to `high`."
+    ramp = torch.linspace(0, 1, 3 * size * size, device=device).view(1, 3, size, size)
+    return low + (high - low) * ramp, ramp.flip(-1)
+
+def _try_loss(name, loss, size, device):
+    "TSRError unless a loss makes one number of two images, with a gradient. The first, as a network's output, leaves [0, 1]."
+    sr, hr = _two_images(size, device, -.1, 1.1)
+    sr.requires_grad_()
+    try:
+        with torch.random.fork_rng(devices=[]), torch.enable_grad():
+            value = loss(sr, hr)
+            found = torch.is_tensor(value) and value.requires_grad and not value.ndim
+            gradient = torch.autograd.grad(value, sr, allow_unused=True)[0] if found else None
+    except Exception as e:
+        raise TSRError(f'loss={name}: cannot compare two images ({first_line(e)}); choose another, as {", ".join(LOSSES)}') from e
+    if not torch.is_tensor(value):
+        raise TSRError(f'loss={name}: gives {type(value).__name__} for two images; let it return one number, as a tensor')
+    if value.ndim: raise TSRError(f'loss={name}: the loss of a batch has the shape {tuple(value.shape)}; let it return one number, such as the mean')
+    if gradient is None: raise TSRError(f'loss={name}: has no gradient with respect to the output of the network, its first argument; leave out '
+                                        'detach(), item() and NumPy')
 
 def build_loss(
     name, # in `LOSSES`
     device='cpu', # where its tensors are, if it has any
+    trial_size=96, # side of the images that it is tried on
     **args # its options
 ): # function of (output, ground truth)
     """The loss of that name: an instance of its class, or the function itself.
-    Raises `TSRError` if it does not take these arguments, or needs more than two images."""
-    loss, kind = LOSSES[name], f'loss={name}'
-    if isinstance(loss, type): loss = _tried(_make(kind, loss, args), _compare_grey, f'{kind}: cannot compare two images', LOSSES)
+    Raises `TSRError` if it does not take these arguments, needs more than two images, or gives no number with a gradient."""
+    loss = LOSSES[name]
+    if isinstance(loss, type): loss = _make(f'loss={name}', loss, args)
     elif args and isinstance(loss, nn.Module): raise TSRError(f'loss={name}: is an object, which takes no loss_args')
     elif args: loss = partial(loss, **args)
-    return loss.to(device) if isinstance(loss, nn.Module) else loss
+    loss = loss.to(device) if isinstance(loss, nn.Module) else loss
+    _try_loss(name, loss, trial_size, device)
+    return loss
 
 def build_optimizer(
     config, # `TrainConfig`
@@ -723,6 +797,125 @@ def git_commit(): # short hash, with '-dirty' if the package's files were change
     git = lambda *args: subprocess.run(['git', *args, '--', '.'], cwd=WEIGHTS.parent, capture_output=True, text=True, check=False).stdout.strip()
     found = git('log', '-1', '--format=%h')
     return found + ('-dirty' if git('status', '--porcelain', '-uno') else '') if found else None
+
+# %% ../nbs/04_training.ipynb #b1ca0002
+def check_network(
+    config, # `TrainConfig`
+    net # `SRModel` to train
+):
+    """Raise `TSRError` if a network has nothing to train, another scale or other frames than the configuration asks for, or
+    arguments that a file cannot hold. One that is not of the package is tried on two sizes of an image."""
+    if not isinstance(net, SRModel): raise TSRError(f'{config.model}: makes a {type(net).__name__}, which is no SRModel; register the class itself')
+    name = net.args['module'] if isinstance(net, PlainModel) else type(net).__name__
+    scale = float(hr_size(2**12, 2**12, config.scale, config.low_res, config.high_res)[1])
+    if net.scale != scale: raise TSRError(f'{name}: enlarges by {net.scale}, the training asks for {scale:g}')
+    for k in ('frames_back', 'frames_forward'):
+        if (asked := getattr(config, k)) not in (None, there := getattr(net, k)):
+            raise TSRError(f'{name}: has {k}={there}, the training asks for {asked}; leave the option out, or take windows or a model that fit')
+    if not isinstance(net, PlainModel): as_sr_model(net) # registers its class, which a file is loaded by
+    _check_arguments(name, net)
+    if isinstance(net, PlainModel) or not type(net).__module__.startswith('tsr.'): _try_sizes(name, net, scale)
+    if not any(p.requires_grad for p in net.parameters()): raise TSRError(f'{name}: has no weights to train')
+
+def _check_arguments(name, net):
+    "TSRError unless JSON can hold a network's arguments, as its file will; NumPy's numbers become Python's."
+    for key in net.args:
+        value = net.args[key] = _plain(net.args[key])
+        try: json.dumps(value)
+        except (TypeError, ValueError):
+            raise TSRError(f'{name}: its argument {key}={value!r} cannot be saved; take a number, text or a list, as the name of a class') from None
+
+def _try_sizes(name, net, scale):
+    "TSRError unless a wider image gives an output that is as much wider as the scale says. A border may be missing."
+    modes, sizes = [(m, m.training) for m in net.modules()], (32, 64)
+    device = next((p.device for p in net.parameters()), 'cpu')
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            outputs = [net.eval()(torch.full((1, net.align_channels, n, n), .5, device=device)) for n in sizes]
+        shapes = [tuple(y.shape) for y in outputs]
+    except NotImplementedError as e: raise TSRError(first_line(e)) from None
+    except TSRError: raise
+    except Exception: return # it takes other sizes, and is tried by the first batch
+    finally:
+        for m, mode in modes: m.training = mode
+    if any(len(shape) != 4 or shape[1] != 3 for shape in shapes):
+        raise TSRError(f'{name}: makes {shapes[0]} of {(1, net.align_channels, 32, 32)}, which is no image (1, 3, height, width); '
+                       'check its last layer')
+    (low, w), (high, wide) = ((shape[-2], shape[-1]) for shape in shapes)
+    grown = [b - a for a, b in ((low, high), (w, wide))]
+    if all(abs(n - 32 * scale) < 1 for n in grown) and max(low, w) < 32 * scale + 1: return
+    raise TSRError(f'{name}: makes {w}x{low} of 32x32 and {wide}x{high} of 64x64, where the training asks for a scale of {scale:g}; '
+                   'check its last layer, or set scale')
+
+
+# %% ../nbs/04_training.ipynb #b1ca0003
+_OTHER_COLUMNS = 'epoch', 'step', 'minutes', 'learning_rate', 'loss', 'phase' # of metrics.csv and batches.csv
+
+def check_metrics(
+    names, # in `METRICS`
+    device='cpu' # where the images are
+):
+    "Raise `TSRError` if a metric has the name of another column of the tables, or does not make a number of two images."
+    for name in names:
+        if name in _OTHER_COLUMNS or name.startswith(('gain_', 'train_')):
+            raise TSRError(f'metrics={name}: is the name of another column of metrics.csv; give the metric another')
+        try:
+            with torch.inference_mode(), torch.random.fork_rng(devices=[]):
+                torch.as_tensor(METRICS[name](*_two_images(192, device))).float().mean().item()
+        except Exception as e:
+            raise TSRError(f'metrics={name}: does not compare two images ({error_line(e)}); it takes two (B, 3, H, W), and returns a number, '
+                           'or one for each') from e
+
+def _as_videos(videos, name='videos'): # a path, a list of paths, or a data set
+    "What videos are given as. TSRError for anything else."
+    kinds = str, os.PathLike, VideoSource
+    if isinstance(videos, (DataLoader, IterableDataset)):
+        raise TSRError(f'{name}: a {type(videos).__name__} gives examples in an order of its own; give a data set with __len__ and __getitem__')
+    if isinstance(videos, kinds) or is_dataset(videos): return videos
+    if isinstance(videos, float) and name == 'validation':
+        raise TSRError(f'validation={videos}: names what to validate on; a share belongs to the configuration, as TrainConfig(validation={videos})')
+    what = f'{name}: must be a path, a list of paths, or a data set of (window, target) with __len__ and __getitem__'
+    if not isinstance(videos, Iterable): raise TSRError(f'{what}, not {type(videos).__name__}')
+    listed = list(videos)
+    names = [p for v in listed for p in (v if isinstance(v, list) else [v])] # also lists of paths in it
+    if other := [type(v).__name__ for v in names if not isinstance(v, kinds)]: raise TSRError(f'{what}, not a list of {other[0]}')
+    return listed
+
+def _check_parts(config, out, callbacks, sampler): # list of callbacks, or None
+    "TSRError unless these are what `MultiTrainer` takes."
+    if not (config is None or isinstance(config, TrainConfig)):
+        raise TSRError(f'config: must be a TrainConfig, not {type(config).__name__}; as TrainConfig(steps=100), or TrainConfig.load(path or dict)')
+    if not isinstance(out, (str, os.PathLike)): raise TSRError(f'out={out!r}: must be the path of a folder')
+    if sampler is not None and not callable(sampler) and (isinstance(sampler, str) or not hasattr(sampler, '__iter__')):
+        raise TSRError(f'sampler={sampler!r}: must be a torch Sampler, or a function (data, epoch) -> numbers')
+    if callbacks is None: return None
+    if not isinstance(callbacks, Iterable): raise TSRError(f'callbacks: must be a list, as [{type(callbacks).__name__}()], not one object')
+    for callback in (listed := list(callbacks)): _check_callback(callback)
+    return listed
+
+def _check_callback(callback):
+    "TSRError for an object that hears no event of a training."
+    events = [k for k in vars(Callback) if k.startswith(('before_', 'after_'))]
+    if isinstance(callback, type): raise TSRError(f'callbacks: {callback.__name__} is a class; give an object, as {callback.__name__}()')
+    own = [k for k in dir(callback) if not k.startswith('_') and getattr(type(callback), k, None) is not getattr(Callback, k, callback)]
+    if any(k in events for k in own): return
+    near = next((f'; it has {k!r}{hint}' for k in own if (hint := did_you_mean(k, events))), f': {", ".join(events)}')
+    raise TSRError(f'callbacks: {type(callback).__name__} has no method with the name of an event{near}')
+
+def _check_folder(out):
+    "TSRError if the folder of a run cannot be made."
+    there = next(p for p in (out, *out.absolute().parents) if os.path.exists(p))
+    why = '' if os.access(there, os.W_OK) else f'no permission to write in {there}'
+    if not there.is_dir(): why = f'{there} is a file'
+    if why: raise TSRError(f'{out}: cannot be written ({why}); choose another folder')
+
+def _check_length(**lengths):
+    "TSRError unless a training can be made longer by these: numbers above 0, or None."
+    for name, n in _plain(lengths).items():
+        kinds = (int, float) if name == 'minutes' else (int,)
+        if n is not None and not (type(n) in kinds and 0 < n < math.inf):
+            raise TSRError(f'{name}={n!r}: must be a {"number" if name == "minutes" else "whole number"} above 0')
+
 
 # %% ../nbs/04_training.ipynb #d3867868
 def lengths(config): # dict
@@ -921,6 +1114,8 @@ class TrainingPlan:
         lines += [('folder', f'{self.out}: about {self.weights * 4 * (c.keep + 11) / 1e6:.1f} MB')]
         return '\n'.join(f'{name:12} {text}' for name, text in lines)
 
+    __repr__ = __str__ # as the last line of a cell shows it
+
 def _describe(parts): # list of `MultiVideoDataset` -> text
     sizes = sorted({(size.hr, size.lr) for data in parts for size in data.sizes})
     shown = ' to '.join(dict.fromkeys('{}x{}'.format(*hr) for hr, _ in (sizes[0], sizes[-1])))
@@ -956,14 +1151,15 @@ def _with_model(config, model, data): # `TrainConfig`, and the model where it is
     "The configuration with the model, scale and frames that are given in other ways."
     if data is not None: # its examples say it
         first = ExampleDataset(data, [0])
-        back = first.frames_back if config.frames_back is None else config.frames_back
+        own = model.frames_back if isinstance(model, SRModel) and model.num_frames == first.num_frames else first.frames_back
+        back = own if config.frames_back is None else config.frames_back
         config = replace(config, scale=float(first.scale), low_res=None, high_res=None, frames_back=back,
                          frames_forward=first.num_frames - 1 - back)
     if model is None: return config, None
     if not isinstance(model, nn.Module): return replace(config, model=model), None
     scale = float(hr_size(2**12, 2**12, config.scale, config.low_res, config.high_res)[1])
     net = as_sr_model(model, scale, config.frames_back or 0, config.frames_forward or 0)
-    if net.scale != scale: raise TSRError(f'{type(model).__name__}: enlarges by {net.scale}, the training asks for {scale:g}')
+    check_network(config, net)
     args = {k: v for k, v in net.args.items() if k not in ('module', 'scale', 'frames_back', 'frames_forward')}
     name = net.args['module'] if 'module' in net.args else MODELS.name_of(type(net))
     if config.model_args not in ({}, args): # a run that is resumed holds its own
@@ -1005,6 +1201,8 @@ class MultiTrainer:
         model=None, # `nn.Module` to train, with its weights; or what `config.model` takes
         sampler=None # order of the training items: a torch `Sampler`, or a function (data, epoch) -> numbers; None: random
     ):
+        videos, validation = _as_videos(videos), validation if validation is None else _as_videos(validation, 'validation')
+        callbacks = _check_parts(config, out, callbacks, sampler)
         self.out, self.sampler = Path(os.path.expanduser(out)), sampler
         self.config, net = _with_model(config or TrainConfig(), model, videos if is_dataset(videos) else None)
         net = net or build_model(self.config)
@@ -1014,11 +1212,14 @@ class MultiTrainer:
         self.processes, self.main = self.accelerator.num_processes, self.accelerator.is_main_process
         if self.config.batch_size % self.processes:
             raise TSRError(f'batch_size={self.config.batch_size}: must be a multiple of the {self.processes} processes that share it')
+        if self.main: _check_folder(self.out) # before the videos are read, which can take long
         self.net = net.to(self.accelerator.device, memory_format=torch.channels_last)
         self.average = average_weights(self.net, self.config.ema)
         self.optimizer = build_optimizer(self.config, self.net.parameters())
         self.net, self.optimizer = self.accelerator.prepare(self.net, self.optimizer)
-        self.criterion = build_loss(self.config.loss, self.accelerator.device, **self.config.loss_args)
+        size = 96 if is_dataset(videos) or not self.config.patch else round(self.config.patch * float(net.scale))
+        self.criterion = build_loss(self.config.loss, self.accelerator.device, size, **self.config.loss_args)
+        check_metrics(self.config.own_metrics, self.accelerator.device)
         self.begun, self.planned, self.started = (0, 0, 0.), lengths(self.config), False
         self.trained_before = getattr(net, 'provenance', {}).get('trained_on', [])
         self.sources, split = _split(videos, self.config, validation)
@@ -1075,6 +1276,7 @@ class MultiTrainer:
     ): # DataFrame with a row for each epoch
         """Train until the budget is spent, or until a callback raises `StopTraining`; everything is saved in the run's folder.
         A second call goes on: it ends what was stopped, and trains what was finished for its length once more."""
+        _check_length(epochs=epochs, steps=steps, minutes=minutes)
         import pandas as pd
         with run_lock(self.out, timeout=1.) if self.main else nullcontext():
             self._continue(resume, dict(epochs=epochs, steps=steps, minutes=minutes))
@@ -1147,7 +1349,10 @@ class MultiTrainer:
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.config.seed + self.epoch) # the same in all processes, and when resumed
             if hasattr(self.sampler, 'set_epoch'): self.sampler.set_epoch(self.epoch)
-            found = [int(i) for i in (self.sampler(data, self.epoch) if callable(self.sampler) else self.sampler)]
+            given = self.sampler(data, self.epoch) if callable(self.sampler) else self.sampler
+            try: found = [int(i) for i in given]
+            except (TypeError, ValueError): # a text, or lists of numbers
+                raise TSRError(f'sampler: {type(given).__name__} does not give numbers of items, one by one') from None
         if not found or min(found) < 0 or max(found) >= len(data):
             raise TSRError(f'sampler: {len(found)} items, of 0 to {len(data) - 1}; it must give numbers of items')
         return found
@@ -1194,6 +1399,8 @@ class MultiTrainer:
         self.history.append(self.row)
         self.epoch, self.batch, self.batches, self.sums = self.epoch + 1, 0, 0, {}
         self('after_validate')
+
+    def __repr__(self): return f'MultiTrainer({self.name}, {self.phase}, {self.epoch} epochs and {self.step} steps done, in {self.out})'
 
     def __call__(self, event): self.callbacks.tell(event, self) # a name of one of `Callback`'s methods
 
