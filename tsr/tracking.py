@@ -355,7 +355,8 @@ def _register(run, name, model):
 
 # %% ../nbs/27_tracking.ipynb #f6b13eec
 class MLflow(Callback):
-    "Logs a training: parameters, data, metrics, models, curves and pictures. Raises `TSRError` for a store that cannot be one."
+    """Logs a training: parameters, data, metrics, models, curves and pictures.
+    Raises `TSRError` for a store that cannot be one, and for a name that cannot be registered."""
     choices = ('every', 'best', 'last', 'none')
     guard = run = begun = queue = None # guard: ends the run if nobody else does
 
@@ -369,6 +370,8 @@ class MLflow(Callback):
     ):
         if models not in self.choices: raise TSRError(f'models={models!r}: choose from {", ".join(self.choices)}')
         if uri is not None: store_uri(uri) # a plain folder is refused at once
+        if register and (not register.strip() or set(register) & set('/:') or register == '.' or register.startswith('..')):
+            raise TSRError(f'register={register!r}: MLflow takes no such name of a model, it may hold no / and no :')
         self.uri, self.experiment, self.models, self.batches, self.parent, self.register = uri, experiment, models, batches, parent, register
 
     def before_fit(self, trainer):

@@ -26,6 +26,7 @@ from collections.abc import Iterable
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
+from hashlib import sha256
 from inspect import signature
 from pathlib import Path
 from typing import get_args
@@ -47,13 +48,13 @@ from .dataset import (MultiVideoDataset, VideoSource, count_batches, load_batche
                          try_batch)
 from .inference import has_native_bfloat16, pick_device, supports_bfloat16, synchronize
 from .losses import LOSSES, METRICS, check_border, psnr, score_frame, ssim
-from .model import (MODELS, WEIGHTS, Interpolation, PlainModel, SRModel, adapt_frames, as_sr_model, bundled_models, create_model,
-                       load_model, model_info, model_parameters, save_model)
+from .model import (MODELS, WEIGHTS, Interpolation, PlainModel, SRModel, _registered_name, adapt_frames, as_sr_model, bundled_models,
+                       create_model, load_model, model_info, model_parameters, save_model)
 from .optimizers import OPTIMIZERS
 from .own_data import ExampleDataset, is_dataset, load_examples
 from .resample import center_crop, to_float
 from .runs import (BatchLog, Callback, Callbacks, Preview, Progress, RunLog, Status, StopFile, StopTraining, error_line, load_state,
-                      optimizer_state, restore_optimizer, save_state)
+                      optimizer_state, restore_optimizer, save_state, state_scalars)
 from .shards import open_shards
 
 # %% ../nbs/04_training.ipynb #5c4ed001
@@ -237,11 +238,11 @@ class TrainConfig(Options):
 
     @classmethod
     def load(cls,
-        source, # dict of options, or the path of a .json or .yaml file or of a checkpoint
+        source, # dict of options, or the path of a .json or .yaml file or of a checkpoint; ~ is the home folder
         **changes # options that replace saved ones
     ): # `TrainConfig`
         "A saved configuration. A warning names the options that it lacks (they get their defaults) and unknown ones."
-        saved = source if isinstance(source, dict) else _saved_options(Path(source))
+        saved = source if isinstance(source, dict) else _saved_options(Path(source).expanduser())
         return cls(**_known_options(cls, saved) | changes)
 
 # %% ../nbs/04_training.ipynb #b1ca0004
@@ -922,6 +923,18 @@ def lengths(config): # dict
     "What a `TrainConfig` says about the length of a training."
     return {k: getattr(config, k) for k in ('epochs', 'steps', 'minutes')}
 
+_EPOCH_FILE = re.compile(r'.+_\d+videos_.+opt_.+loss_\d+fb_\d+ff_[^_]+_(\d{3,})\.safetensors') # `run_name` and an epoch: the length may change
+
+def _file_hash(model): # SHA-256; None: there is no such file
+    "The content of the file that a configuration names as its model."
+    path = Path(bundled_models().get(model, os.path.expanduser(model)))
+    return sha256(path.read_bytes()).hexdigest() if model not in MODELS and path.is_file() else None
+
+def _architecture(net): # dict of architecture and args; None: it is not registered
+    "What `create_model` needs to build a network like this one."
+    with suppress(TSRError): return dict(architecture=_registered_name(net), args={k: v for k, v in net.args.items() if k != 'module'})
+    return None
+
 class Checkpoints(Callback):
     "Saves the models after each epoch, and the state after each epoch and every `save_minutes`; restores the state."
     position = ('epoch', 'batch', 'batches', 'step', 'group', 'learning_rate', 'elapsed', 'best', 'history', 'sums')
@@ -934,8 +947,11 @@ class Checkpoints(Callback):
     ):
         self.folder, self.saved_step, self.saved_at = Path(folder), 0, 0.
         self.states = self.folder/'state.safetensors', self.folder/'state.previous.safetensors'
+        self.model_hash = None # of the file that the run began from
 
-    def before_fit(self, trainer): self.saved_step, self.saved_at = trainer.step, trainer.elapsed
+    def before_fit(self, trainer):
+        self.saved_step, self.saved_at = trainer.step, trainer.elapsed
+        if not trainer.resumed: self.model_hash = _file_hash(trainer.config.model)
 
     def after_batch(self, trainer):
         if trainer.elapsed - self.saved_at > trainer.config.save_minutes * 60: self.save(trainer)
@@ -945,7 +961,9 @@ class Checkpoints(Callback):
         for one in (name(trainer.epoch), 'last', *['best'] * trainer.improved): self.export(trainer, one)
         self.save(trainer)
         if not trainer.config.keep: return
-        for old in (self.folder/'epochs').glob(f'*_{trainer.epoch - trainer.config.keep:03}.safetensors'): old.unlink()
+        for file in (self.folder/'epochs').iterdir(): # all of them: a run may be resumed with a smaller number
+            found = _EPOCH_FILE.fullmatch(file.name)
+            if found and int(found[1]) <= trainer.epoch - trainer.config.keep: file.unlink(missing_ok=True)
 
     def export(self, trainer, name):
         "Save the model as it is now, with its provenance; the first process does."
@@ -959,12 +977,13 @@ class Checkpoints(Callback):
         "Save all that `load` needs; the first process does."
         self.saved_step, self.saved_at = trainer.step, trainer.elapsed
         if not trainer.main: return
-        scaler, average = trainer.accelerator.scaler, trainer.average
+        scaler, average, net = trainer.accelerator.scaler, trainer.average, trainer.accelerator.unwrap_model(trainer.net)
         tensors, others = optimizer_state(trainer.optimizer)
         scalars = {k: getattr(trainer, k) for k in (*self.position, *self.length)} | dict(
             averaged=int(average.n_averaged) if average else 0, scaler=scaler.state_dict() if scaler else {}, optimizer=others,
-            config=asdict(trainer.config), precision=trainer.precision, split=trainer.split.state(), trained_on=trainer.trained_on)
-        save_state(self.states[0], scalars, self.states[1], net=trainer.accelerator.unwrap_model(trainer.net).state_dict(),
+            config=asdict(trainer.with_frames(trainer.config)), precision=trainer.precision, split=trainer.split.state(),
+            trained_on=trainer.trained_on, network=_architecture(net), model_hash=self.model_hash)
+        save_state(self.states[0], scalars, self.states[1], net=net.state_dict(),
                    average=average.module.state_dict() if average else {}, optimizer=tensors)
 
     def found(self): # bool
@@ -981,33 +1000,68 @@ class Checkpoints(Callback):
             return self._restore(trainer, scalars, groups)
         raise TSRError(f'{self.folder}: no state of it can be read; train anew in another folder, or fine-tune its best.safetensors')
 
-    def _restore(self, trainer, scalars, groups):
+    def network(self, config): # `SRModel`; None: there is none, or it is an architecture
+        "The network of the run in the folder, for a configuration that names a file: that may be gone, and the state has its weights."
+        for path in filter(Path.exists, self.states) if config.model not in MODELS else ():
+            with suppress(OSError, SafetensorError, ValueError, KeyError, TypeError): # `load` says what is wrong with it
+                scalars, info = state_scalars(path), None
+                known = scalars['config']['model'] == config.model or _file_hash(config.model)
+                if known: info = self._network_of(scalars)
+                if not info or info['architecture'] not in MODELS: return None
+                with torch.random.fork_rng(devices=[]): return create_model(info['architecture'], **info['args'])
+        return None
+
+    def _network_of(self, scalars): # dict of architecture and args; None: not known
+        "The network whose state this is; a state of an older tsr does not say it, the model beside it does."
+        if scalars.get('network'): return scalars['network']
+        with suppress(TSRError): return model_info(self.folder/'last.safetensors')
+        return None
+
+    def _saved_config(self, trainer, scalars): # `TrainConfig`
+        "The configuration of the run. Where an older tsr left the frames to the network, its own are filled in."
+        saved, args = scalars['config'], (self._network_of(scalars) or {}).get('args', {})
+        frames = {k: args[k] for k in ('frames_back', 'frames_forward') if saved.get(k) is None and k in args}
         with warnings.catch_warnings():
             warnings.simplefilter('ignore') # an older tsr had fewer options
-            before = TrainConfig.load(scalars['config'])
-        now, then = (asdict(trainer.with_frames(c)) for c in (trainer.config, before))
-        changed = [k for k, v in now.items() if k not in self.free and then[k] != v]
-        if changed:
-            raise TSRError(f'{self.folder}: was trained with another {", ".join(changed)}; resume it with the configuration in '
-                           'its config.json')
+            return trainer.with_frames(TrainConfig.load(saved | frames))
+
+    def _changes(self, trainer, before, scalars): # dict: option -> (then, now)
+        "The options that are not as the run began. Paths of the same content are the same."
+        now, then = (asdict(c) for c in (trainer.with_frames(trainer.config), before))
+        changed = {k: (then[k], v) for k, v in now.items() if k not in self.free and then[k] != v}
+        if 'model' in changed and (known := scalars.get('model_hash')) and _file_hash(now['model']) == known: del changed['model']
+        if all(isinstance(path, str) for path in changed.get('validation', [0])): del changed['validation'] # `Split.restore` compares the videos
+        return changed
+
+    def _restore(self, trainer, scalars, groups):
+        before = self._saved_config(trainer, scalars)
+        if changed := self._changes(trainer, before, scalars):
+            raise TSRError(f'{self.folder}: was trained with another {", ".join(f"{k} ({a!r}, not {b!r})" for k, (a, b) in changed.items())}; '
+                           f'leave out {", ".join("--" + k.replace("_", "-") for k in changed)}, tsr train --resume takes what the run '
+                           f'began with (in Python: TrainConfig.load({str(self.folder/"config.json")!r}))')
         if (used := scalars.get('precision', trainer.precision)) != trainer.precision and trainer.main:
             warnings.warn(f'{self.folder}: began with precision={used}, here auto is {trainer.precision}; precision={used} goes on as before')
         if 'split' not in scalars:
             raise TSRError(f'{self.folder}: its state is from an older tsr and cannot be resumed; fine-tune its best.safetensors')
         split, change = trainer.split.restore(scalars['split'], trainer.sources, self.folder)
+        net = trainer.accelerator.unwrap_model(trainer.net)
+        try: net.load_state_dict(groups['net']) # before anything else changes
+        except RuntimeError:
+            raise TSRError(f'{self.folder}: its weights do not fit the {net.args.get("module", type(net).__name__)} that is given; give a network like '
+                           'the one that it was trained with, or train in another folder') from None
         if change and trainer.main: warnings.warn(change)
         trainer.trained_before = scalars.get('trained_on', trainer.trained_before) # also videos that are missing now
         trainer.use_split(split)
         trainer.begun, trainer.planned = scalars.get('begun', trainer.begun), scalars.get('planned', lengths(before))
         self._take_length(trainer, before, scalars) # after the split: its groups count, and a new name has its number of videos
         trainer._set_budget()
-        trainer.accelerator.unwrap_model(trainer.net).load_state_dict(groups['net'])
         if trainer.average:
             trainer.average.module.load_state_dict(groups['average'])
             trainer.average.n_averaged.fill_(scalars['averaged'])
         restore_optimizer(trainer.optimizer.optimizer, groups['optimizer'], scalars['optimizer'])
         if scalars['scaler']: trainer.accelerator.scaler.load_state_dict(scalars['scaler'])
         for k in self.position: setattr(trainer, k, scalars[k])
+        self.model_hash = scalars.get('model_hash')
         trainer.group = min(trainer.group, len(trainer.groups) - 1) # fewer than before, where videos are missing
         trainer.row, trainer.resumed = trainer.history[-1] if trainer.history else {}, True
 
@@ -1147,6 +1201,16 @@ def _time_step(trainer, net, x, hr): # seconds
     return time.monotonic() - start
 
 # %% ../nbs/04_training.ipynb #03978860
+@contextmanager
+def _own_random_numbers(device): # of the training
+    "What a training draws does not change what its caller draws afterwards."
+    gpu, where = None if device.type == 'cpu' else torch.get_device_module(device), () if device.type == 'mps' else (device,)
+    cpu_state, gpu_state = torch.get_rng_state(), gpu.get_rng_state(*where) if gpu else None
+    try: yield
+    finally:
+        torch.set_rng_state(cpu_state)
+        if gpu: gpu.set_rng_state(gpu_state, *where)
+
 def _with_model(config, model, data): # `TrainConfig`, and the model where it is given as an object
     "The configuration with the model, scale and frames that are given in other ways."
     if data is not None: # its examples say it
@@ -1184,7 +1248,10 @@ def _split(videos, config, validation): # list of `VideoSource`, and the split
         return [], ExampleSplit.of(videos, config, validation)
     if validation is None and isinstance(config.validation, str): validation = config.validation
     if is_dataset(validation): raise TSRError('validation: must be videos, as what is trained on')
-    sources, held = probe_videos(open_shards(videos)), probe_videos(open_shards(validation)) if validation is not None else []
+    sources, held = probe_videos(open_shards(videos)), []
+    try:
+        if validation is not None: held = probe_videos(open_shards(validation))
+    except TSRError as e: raise TSRError(f'validation: {e}') from None
     return [*sources, *held], Split.of(sources, config, held)
 
 # %% ../nbs/04_training.ipynb #e62a6522
@@ -1205,7 +1272,8 @@ class MultiTrainer:
         callbacks = _check_parts(config, out, callbacks, sampler)
         self.out, self.sampler = Path(os.path.expanduser(out)), sampler
         self.config, net = _with_model(config or TrainConfig(), model, videos if is_dataset(videos) else None)
-        net = net or build_model(self.config)
+        self.checkpoints = Checkpoints(self.out)
+        net = net or self.checkpoints.network(self.config) or build_model(self.config)
         if not is_dataset(videos): check_patch(self.config, net)
         self.precision = pick_precision(self.config.precision, self.config.device, net)
         self.accelerator = make_accelerator(self.precision, self.config.device)
@@ -1229,7 +1297,6 @@ class MultiTrainer:
         self.elapsed, self.best, self.learning_rate, self.examples_per_second = 0., -math.inf, 0., 0.
         self.metrics, self.fresh, self.row, self.history, self.sums, self.improved = {}, False, {}, [], {}, False
         self.phase, self.error, self.loaded, self.resumed, self.start = 'loading', None, (0, 0), False, None
-        self.checkpoints = Checkpoints(self.out)
         always = (StopOnInterrupt(), LearningRate(), ClipGradients(), UpdateAverage(), Metrics(), StopOnDivergence(), BatchLog(),
                   self.checkpoints, RunLog(), Status(), StopFile(), Preview())
         wanted = [*always, *([Progress()] if callbacks is None else callbacks)]
@@ -1278,13 +1345,15 @@ class MultiTrainer:
         A second call goes on: it ends what was stopped, and trains what was finished for its length once more."""
         _check_length(epochs=epochs, steps=steps, minutes=minutes)
         import pandas as pd
-        with run_lock(self.out, timeout=1.) if self.main else nullcontext():
+        with run_lock(self.out, timeout=1.) if self.main else nullcontext(), _own_random_numbers(self.accelerator.device):
             self._continue(resume, dict(epochs=epochs, steps=steps, minutes=minutes))
             if self.main: self._prepare_folder()
             self.phase, self.error, self.callbacks.stop_requested = 'loading', None, False
             try:
-                self._load_datasets()
+                self._make_datasets()
+                self._seed_random(1, self.epoch)
                 self('before_fit')
+                self._start_clock()
                 while self.batch or not self.agree(self.finished): self.train_epoch() # an epoch that was begun is ended
                 self.checkpoints.export(self, f'{self.name}_final')
                 self.phase = 'done'
@@ -1301,6 +1370,7 @@ class MultiTrainer:
 
     def _continue(self, resume, longer):
         "Restore the state if there is one, and lengthen the training if that is asked for."
+        self.begins_anew = resume and not self.checkpoints.found()
         if self.checkpoints.found():
             if not (resume or self.started):
                 raise TSRError(f'{self.out}: holds a training already; train(resume=True) continues it (tsr train --resume), '
@@ -1318,6 +1388,7 @@ class MultiTrainer:
         "Train on every window of the group, validate, save."
         if not self.batch: self.group = self.budget.group(self.epoch, self.step, self.elapsed) # kept when an epoch is resumed
         data = self.data[self.group]
+        self._seed_random(1, self.epoch) # for workers that draw
         self('before_load')
         batches = self._batches(data)
         self('after_load')
@@ -1366,6 +1437,7 @@ class MultiTrainer:
         hr # (B, C, s*h, s*w)
     ):
         "Forward, loss, backward, optimizer step. Raises `TSRError` if the loss is not one number."
+        self._seed_random(0, self.step) # for networks that draw, as dropout does
         self('before_batch')
         sr = self.net(x)
         if not self.step: _check_output(self.accelerator.unwrap_model(self.net), x, sr, hr)
@@ -1422,10 +1494,16 @@ class MultiTrainer:
         (self.out/'epochs').mkdir(parents=True, exist_ok=True)
         for folder in (self.out, self.out/'epochs'): remove_leftovers(folder) # other programs may have files of their own in it
 
-    def _load_datasets(self):
-        self._make_datasets()
+    def _start_clock(self): # after `before_fit`: what callbacks prepare there is no training
         self.clock, self.start = time.monotonic() - self.elapsed, (self.progress, self.elapsed)
-        torch.manual_seed(self.config.seed + self.step) # for models that draw random numbers in training
+
+    def _seed_random(self, *at):
+        "What is drawn from here on follows from the seed and the position: a resumed training draws the same."
+        seed, device = int(np.random.SeedSequence((self.config.seed, *at)).generate_state(1)[0]), self.accelerator.device
+        torch.default_generator.manual_seed(seed) # `torch.manual_seed` takes a millisecond where there is no GPU
+        if device.type == 'cpu': return
+        gpu = torch.get_device_module(device)
+        getattr(gpu, 'manual_seed_all', gpu.manual_seed)(seed)
 
     def _make_datasets(self):
         c = self.config
