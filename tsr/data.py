@@ -54,20 +54,29 @@ def stream_windows(
 # %% ../nbs/01_data.ipynb #aa2c0bee
 def hr_size(
     width, height, # of the video as it is shown, pixels
-    scale=2, # ratio of HR to LR, any number above 1
+    scale=2, # ratio of HR to LR, above 1: of whole numbers of which the smaller is at most 16, such as 1.5 or 4/3
     low_res=None, high_res=None, # the report's form: heights of the LR and of the HR side, pixels
     name='the video' # for the error message
 ): # (width, height) of the ground truth, both multiples of the scale's numerator, and the scale as a `Fraction`
-    "The size of the HR side, chosen so that the LR side is whole pixels. Raises `TSRError` if the video is too small."
+    """The size of the HR side, chosen so that the LR side is whole pixels.
+    Raises `TSRError` if the video is too small, or the ratio is none of whole numbers up to 16."""
     if (low_res is None) != (high_res is None): raise TSRError('low_res and high_res go together: give both or neither')
     if high_res is not None:
+        if int(low_res) != low_res or int(high_res) != high_res: raise TSRError(f'low_res={low_res}, high_res={high_res}: give whole numbers of pixels')
         if not 0 < low_res < high_res: raise TSRError(f'low_res={low_res} must be smaller than high_res={high_res}')
         if height < high_res:
             raise TSRError(f'{name}: {height} pixels high, fewer than high_res={high_res}: '
                            'lower high_res or leave the video out')
-        scale, width, height = Fraction(high_res, low_res), round(width * high_res / height), high_res
-    scale = Fraction(scale).limit_denominator(16)
-    if scale <= 1: raise TSRError(f'scale={scale} must be above 1')
+        scale, width, height = Fraction(int(high_res), int(low_res)), round(width * high_res / height), int(high_res)
+    try: asked = Fraction(scale)
+    except (TypeError, ValueError, OverflowError): raise TSRError(f'scale={scale!r}: is no number; give one above 1') from None
+    scale = asked.limit_denominator(16)
+    if asked <= 1: raise TSRError(f'scale={float(asked):g} must be above 1')
+    if abs(asked - scale) > Fraction(1, 1000):
+        raise TSRError(f'scale={float(asked):g}: no ratio of whole numbers up to 16; {scale} is near, which is {float(scale):.4g}')
+    if high_res is not None and high_res % scale.numerator:
+        raise TSRError(f'low_res={low_res}, high_res={high_res}: their ratio {scale} makes whole pixels of heights that are multiples of '
+                       f'{scale.numerator} only, such as {high_res // scale.numerator * scale.denominator} and {high_res // scale.numerator * scale.numerator}')
     width, height = (n // scale.numerator * scale.numerator for n in (width, height))
     if not width or not height: raise TSRError(f'{name}: too small for a scale of {scale}: leave the video out')
     return (width, height), scale
@@ -94,7 +103,7 @@ def evenly_spaced(
     n, # how many there are
     k # how many are wanted
 ): # list of at most k indices in [0, n), ascending
-    "Indices spread evenly over a range, both ends included."
+    "Indices spread evenly over a range, both ends included if there are several."
     return np.unique(np.linspace(0, n - 1, min(n, k)).round().astype(int)).tolist()
 
 # %% ../nbs/01_data.ipynb #692861e9

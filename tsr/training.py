@@ -180,7 +180,8 @@ class TrainConfig(Options):
     patches_per_window: int = option(8, 'patches from each window in an epoch: a frame holds far more than one', above=0)
     strides: str = option('1', 'frames from one neighbour to the next; 1+2 takes either at random, which doubles the motion '
                           'of half of the windows')
-    augment: bool = option(True, 'flips, quarter turns and time reversal: sixteen times the data at no cost')
+    augment: bool = option(True, 'flips, quarter turns (of patches) and time reversal (with as many frames before as after): up to '
+                          'sixteen times the data at no cost')
     batch_size: int = option(16, 'examples in a step; small networks gain little from more', above=0)
     video_batch_size: int | None = option(None, 'videos to train on at a time, group after group (the report: 5); '
                                           'None: all at once', above=0)
@@ -192,7 +193,7 @@ class TrainConfig(Options):
     loss_args: dict = option(dict, "the loss's own arguments, as {\"eps\": 0.01}")
     schedule: str = option('cosine', 'learning rate over time: constant (the report), or cosine, which falls to zero so that '
                            'the last steps settle', choices=SCHEDULES)
-    schedule_args: dict = option(dict, "the schedule's own arguments, as {\"gamma\": 0.999}")
+    schedule_args: dict = option(dict, "the schedule's own arguments, as {\"gamma\": 0.999} of ExponentialLR")
     warmup: int = option(100, 'steps over which the learning rate rises from zero, while Adam learns its scales', min=0)
     ema: float = option(0.998, 'decay of the moving average of the weights (over about 1/(1-ema) steps), which is what is '
                         'validated and saved; 0: off', min=0, below=1)
@@ -377,7 +378,8 @@ class LearningRate(Callback):
         c, schedule = trainer.config, SCHEDULES[trainer.config.schedule]
         self.stepped = _Stepped(schedule, c, trainer.total_steps) if isinstance(schedule, type) else None
         known = trainer.main and (c.steps or trainer.sampler is None) # a sampler is not asked once more
-        if known and (total := trainer.total_steps) and total < c.warmup:
+        chosen = c.warmup != type(c)().warmup # nobody need know of the usual one in a short trial
+        if chosen and known and (total := trainer.total_steps) and total < c.warmup:
             warnings.warn(f'warmup={c.warmup}: longer than the {total} steps of the training, which end at {total / c.warmup:.0%} of '
                           f'learning_rate={c.learning_rate:g}; lower warmup')
         if not self.stepped: _make(f'schedule={c.schedule}', partial(scheduled_learning_rate, c, 0, 0.), {}) # wrong arguments: now, not after loading
@@ -1217,6 +1219,7 @@ def _with_model(config, model, data): # `TrainConfig`, and the model where it is
         first = ExampleDataset(data, [0])
         own = model.frames_back if isinstance(model, SRModel) and model.num_frames == first.num_frames else first.frames_back
         back = own if config.frames_back is None else config.frames_back
+        if back > first.num_frames - 1: raise TSRError(f'frames_back={back}: the examples have {first.num_frames} frame(s)')
         config = replace(config, scale=float(first.scale), low_res=None, high_res=None, frames_back=back,
                          frames_forward=first.num_frames - 1 - back)
     if model is None: return config, None
