@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['MODELS', 'INTERPOLATIONS', 'WEIGHTS', 'whole_scale', 'SRModel', 'align_on_cpu', 'Interpolation', 'LinearFilter',
            'fit_linear', 'TSRCNN', 'TSRCNN_small', 'TSRCNN_large', 'summary', 'PlainModel', 'as_sr_model',
-           'model_parameters', 'create_model', 'save_model', 'model_info', 'load_original', 'bundled_models',
-           'load_model', 'adapt_frames', 'export_onnx']
+           'model_parameters', 'create_model', 'registered_name', 'save_model', 'model_info', 'load_original',
+           'bundled_models', 'load_model', 'adapt_frames', 'export_onnx']
 
 # %% ../nbs/02_model.ipynb #7a35915c
 import copy
@@ -353,7 +353,7 @@ def as_sr_model(
     """A module as a model that can be trained and saved; a warning says so where its file cannot be loaded by itself.
     Raises `TSRError` if its class is registered and needs arguments."""
     if isinstance(module, SRModel):
-        try: _registered_name(module)
+        try: registered_name(module)
         except TSRError: MODELS.name_of(type(module))
         return module
     name = type(module).__name__
@@ -410,8 +410,10 @@ def create_model(
     if not isinstance(model, nn.Module): raise TSRError(f'{name}: returns a {type(model).__name__}; let it return a network, as an nn.Sequential')
     raise TSRError(f'{name}: returns a {type(model).__name__}, and must then work without arguments; give each of its parameters a default')
 
-def _registered_name(model):
-    "Under which a model's class is found again."
+def registered_name(
+    model # `SRModel`
+): # str
+    "The name under which a model's class is found again. Raises `TSRError` if there is none."
     if isinstance(model, PlainModel): return model.args['module']
     cls = type(model)
     for name in dict.fromkeys((cls.__name__, *MODELS)):
@@ -432,7 +434,7 @@ def save_model(
 ):
     "Write a model into one self-describing `.safetensors` file. Raises `TSRError` if its class is not registered, or there is no such folder."
     path, plain = _output_path(path), isinstance(model, PlainModel)
-    name = _registered_name(model)
+    name = registered_name(model)
     args = {k: v for k, v in model.args.items() if not plain or k != 'module'}
     header = dict(architecture=name, args=args, provenance=provenance)
     entry = MODELS[name] if plain and name in MODELS else type(model)
@@ -600,7 +602,7 @@ def adapt_frames(
     frames_back, frames_forward # that the new one takes
 ): # `SRModel` of the same kind
     "A model with other neighbours and the weights of this one. Raises `TSRError` if its architecture does not allow it."
-    name = _registered_name(model)
+    name = registered_name(model)
     wanted = dict(frames_back=frames_back, frames_forward=frames_forward)
     shifted = frames_back != model.frames_back and frames_back + 1 + frames_forward == model.num_frames
     plain = isinstance(model, PlainModel) # its sizes are its own: which layers read the frames is not known

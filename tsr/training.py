@@ -48,8 +48,8 @@ from .dataset import (MultiVideoDataset, VideoSource, count_batches, load_batche
                          try_batch)
 from .inference import has_native_bfloat16, pick_device, supports_bfloat16, synchronize
 from .losses import LOSSES, METRICS, check_border, psnr, score_frame, ssim
-from .model import (MODELS, WEIGHTS, Interpolation, PlainModel, SRModel, _registered_name, adapt_frames, as_sr_model, bundled_models,
-                       create_model, load_model, model_info, model_parameters, save_model)
+from .model import (MODELS, WEIGHTS, Interpolation, PlainModel, SRModel, adapt_frames, as_sr_model, bundled_models,
+                       create_model, load_model, model_info, model_parameters, registered_name, save_model)
 from .optimizers import OPTIMIZERS
 from .own_data import ExampleDataset, is_dataset, load_examples
 from .resample import center_crop, to_float
@@ -934,7 +934,7 @@ def _file_hash(model): # SHA-256; None: there is no such file
 
 def _architecture(net): # dict of architecture and args; None: it is not registered
     "What `create_model` needs to build a network like this one."
-    with suppress(TSRError): return dict(architecture=_registered_name(net), args={k: v for k, v in net.args.items() if k != 'module'})
+    with suppress(TSRError): return dict(architecture=registered_name(net), args={k: v for k, v in net.args.items() if k != 'module'})
     return None
 
 class Checkpoints(Callback):
