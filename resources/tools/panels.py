@@ -565,7 +565,7 @@ def on_page(chromium, work, folder, expect, thorough):
         page.close()
         kill_kernels(server)
         page = opened(chromium, site, errors)
-        page.goto(address)
+        reach(page, address, 3 * TIMEOUT / 1000) # seldom, the page waits in vain after its kernels were killed: one reloads then
         come_back(page, work, folder, expect)
         if thorough: open_mlflow(page, expect)
         use_model(page, expect)
