@@ -333,7 +333,7 @@ def _check_baselines(baselines): # list
     return listed
 
 def _check_labels(models, baselines):
-    "TSRError for a model that would take the place of bicubic interpolation, over which all gains are; another baseline may be replaced, as by a filter fitted anew."
+    "TSRError for a model in the place of bicubic interpolation, over which all gains are; others may be replaced, as by a filter fitted anew."
     for label, model in models.items():
         same = str(model) == label or isinstance(model, Interpolation) and model.kernel == label
         if label == 'bicubic' and label in baselines and not same: raise TSRError(f'{label}: is a baseline; give the model another name')
