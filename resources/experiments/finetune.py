@@ -19,6 +19,8 @@ from tsr.training import MultiTrainer, TrainConfig
 WEIGHTS = Path(__file__).resolve().parents[1]/'results'/'gpu'/'weights'
 VALIDATION = 'cups', 'dashcam_1', 'davis_horsejump-high', 'street_1', 'uav_car16' # as in gpu/frames.py
 REAL = 'area:3+bicubic:3+area,h264:4+bicubic,h264:2+mpeg4-4:1+mpeg4-8:1+area,noise-3:1+area,noise-3,h264-23:1+jpeg-70:1'
+BILINEAR = dict(sampling='bilinear')
+EIGHT = dict(frames_back=4, frames_forward=4, phases=0) | BILINEAR
 # name: weights it begins with, the arguments that are new, its downscale
 RECIPES = {
     'default': ('continued/default', {}, REAL),
@@ -31,8 +33,13 @@ RECIPES = {
     'light@area': ('light@area', {}, 'area'),
     'light@bicubic': ('light@area', {}, 'bicubic'),
     # not in the package: bilinear sampling, which is quicker, and for default two more neighbours in place of the sampling phases, at the same GMAC
-    'default-8': ('continued/default', dict(frames_back=4, frames_forward=4, phases=0, sampling='bilinear'), REAL),
-    'light-bilinear': ('continued/light', dict(sampling='bilinear'), REAL),
+    'default-8': ('continued/default', EIGHT, REAL),
+    'default-8@area': ('continued/default@area', EIGHT, 'area'),
+    'default-8@bicubic': ('continued/default@bicubic', EIGHT, 'bicubic'),
+    'light-bilinear': ('continued/light', BILINEAR, REAL),
+    'light-bilinear@area': ('light@area', BILINEAR, 'area'),
+    'light-bilinear@bicubic': ('light@area', BILINEAR, 'bicubic'),
+    'heavy-8@bicubic': ('longer/heavy@bicubic', dict(frames_back=4, frames_forward=4), 'bicubic'),
 }
 
 def begin(
