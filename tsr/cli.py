@@ -45,7 +45,7 @@ from .inference import Upscaler, shrunk_size, tune_malloc
 from .model import INTERPOLATIONS, bundled_models, export_onnx, load_model, model_info
 from .pictures import PICTURES, find_sequence, is_sequence
 from .resample import parse_degradation, to_bytes
-from .runs import Progress
+from .runs import Progress, run_status
 from .samples import TEST_SCENES, make_sample
 from .segments import discard_segments, finished_frames, segments_folder
 from .shards import is_shards, write_shards
@@ -118,6 +118,11 @@ def _import_plugin(
     return module
 
 def _import_plugins(paths): return [_import_plugin(p) for p in paths or ()]
+
+def _path(text): # `Path`
+    "A path that is typed. An empty one, as of a variable that is not set, would be the folder that one is in."
+    if not text: raise typer.BadParameter('is no path: the name is empty')
+    return Path(text)
 
 _Plugin = Annotated[list[Path] | None, typer.Option('--plugin', callback=_import_plugins, show_default=False,
     help='Python file to import first, for the models, losses and degradations that it registers. Can be given several times.')]
@@ -285,7 +290,7 @@ def _plan_outputs(
 # %% ../nbs/30_cli.ipynb #2475a8c5
 @app.command()
 def upscale(
-    videos: Annotated[list[Path] | None, typer.Argument(show_default=False,
+    videos: Annotated[list[Path] | None, typer.Argument(parser=_path, metavar='VIDEO', show_default=False,
         help='Videos, folders of videos, or numbered pictures (a folder of them, a folder of such folders, or a pattern such as frame_%04d.png); '
              'none: render a sample clip and show the gain on it.')] = None,
     out: Annotated[str | None, typer.Option('--out', '-o', metavar='PATH', show_default=False,
@@ -470,7 +475,8 @@ def _find_training(videos): # list of `Path`
 
 def train(
     ctx: typer.Context,
-    videos: Annotated[list[Path] | None, typer.Argument(show_default=False, help='Videos, shards or folders to train on.')] = None,
+    videos: Annotated[list[Path] | None, typer.Argument(parser=_path, metavar='VIDEO', show_default=False,
+        help='Videos, shards or folders to train on.')] = None,
     out: Annotated[Path, typer.Option(help='Folder of the run.')] = Path('runs/latest'),
     resume: Annotated[bool, typer.Option('--resume',
         help='Continue the run in that folder, with its options; with a greater length also one that is finished.')] = False,
@@ -503,6 +509,7 @@ def train(
     if (parent or register) and not logged:
         raise TSRError("--parent and --register need MLflow, which is off: pip install 'tsr[track]', or name a store with --mlflow")
     trainer = MultiTrainer(_find_training(videos), options, out, [Progress(), *logged])
+    if not dry_run: trainer.check_resume(resume)
     if dry_run or not resume:
         plan = trainer.plan() # in all processes, which look into the videos one after the other
         if trainer.main: typer.echo(f'{plan}')
@@ -535,7 +542,7 @@ _takes_config(train)
 
 # %% ../nbs/30_cli.ipynb #a9014201
 def tune(
-    videos: Annotated[list[Path], typer.Argument(help='Videos, shards or folders to train on.')],
+    videos: Annotated[list[Path], typer.Argument(parser=_path, metavar='VIDEO', help='Videos, shards or folders to train on.')],
     search: Annotated[list[str], typer.Option(metavar='FIELD=LOW..HIGH|A,B,C', show_default=False,
         help='Option to search, with its range or choices, as learning_rate=1e-3..2e-2 or model_args.features=8,16. '
              'Can be given several times.')],
@@ -575,7 +582,7 @@ _takes_config(tune)
 # %% ../nbs/30_cli.ipynb #759e5258
 @app.command('shard')
 def shard_command(
-    videos: Annotated[list[Path], typer.Argument(help='Videos or folders.')],
+    videos: Annotated[list[Path], typer.Argument(parser=_path, metavar='VIDEO', help='Videos or folders.')],
     out: Annotated[Path, typer.Option('--out', '-o', help='Folder of the shards; the same command goes on with it.')] = Path('shards'),
     scale: Annotated[float, typer.Option(help='Ratio of high to low resolution, above 1, each video at its own size.')] = 2,
     low_res: Annotated[int | None, typer.Option(min=1, show_default=False, help=f'Height of the low resolution, {_BOTH}.')] = None,
@@ -598,7 +605,7 @@ def shard_command(
 # %% ../nbs/30_cli.ipynb #d2874aef
 @app.command('evaluate', help=f'Score models, interpolations ({", ".join(INTERPOLATIONS)}) and the best linear filter on videos, on the same pixels.')
 def evaluate_command(
-    videos: Annotated[list[Path], typer.Argument(
+    videos: Annotated[list[Path], typer.Argument(parser=_path, metavar='VIDEO',
         help='Videos or folders: the ground truth, which is downscaled here.')],
     model: Annotated[list[str] | None, typer.Option(show_default='default',
         help='Model to score, named as in tsr upscale; can be given several times.')] = None,
@@ -654,14 +661,22 @@ def job(
     keep_freed_memory()
     run_job(folder)
 
+def _run_facts(folder): # dict
+    "Where a training stands, and the model that it has made."
+    status, best = run_status(folder), folder/'best.safetensors'
+    words = dict(name='{}', phase='{}', error='{}', epoch='{}', step='{:,}', progress='{:.0%}', minutes='{:.1f}', best='{:.2f} dB in validation')
+    facts = {k: text.format(status[k]) for k, text in words.items() if status.get(k) is not None}
+    return facts | (dict(model=best) if best.exists() else {})
+
 @app.command()
 def info(
-    file: Annotated[Path, typer.Argument(help='A video, a checkpoint, or the name of a bundled model.')]
+    file: Annotated[Path, typer.Argument(parser=_path, metavar='FILE', help='A video, a checkpoint, the folder of a training, or the name of a bundled model.')]
 ):
-    "Show the properties of a video or of a model."
+    "Show the properties of a video or of a model, or where a training stands."
     if not file.exists(): file = bundled_models().get(str(file), file)
     if file.suffix == '.safetensors': facts = model_info(file)
     elif file.suffix == '.pt': facts = dict(architecture='TSRCNN', args=load_model(file).args)
+    elif (file/'status.json').exists(): facts = _run_facts(file)
     else: facts = asdict(probe(file, count=True))
     width = max(map(len, facts))
     for name, value in facts.items():

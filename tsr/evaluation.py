@@ -29,7 +29,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tqdm.auto import tqdm
 
 from .core import TSRError, atomic_write, did_you_mean, first_line, prefetch, write_json
-from .data import find_videos, read_pairs, stream_windows
+from .data import find_videos, hr_size, read_pairs, stream_windows
 from .inference import align_device, on_device, optimize_for_inference, pick_device, synchronize
 from .losses import MAX_PSNR, METRICS, check_border, qm, quantize, score_frame, temporal_psnr
 from .model import INTERPOLATIONS, Interpolation, align_on_cpu, load_model
@@ -388,8 +388,9 @@ def evaluate(
     """Score models and baselines on the same pixels; `.attrs` says how. Broken videos are left out with a warning.
     Raises `TSRError` if none is left, or a model or an option does not fit."""
     import pandas as pd
-    device, ratio = pick_device(device), high_res / low_res if high_res and low_res else scale
-    parse_degradation(downscale) # a mistyped name is reported before anything is scored
+    # sizes that cannot be, and a mistyped name, are reported before anything is scored
+    ratio, device = float(hr_size(*[high_res or 1024] * 2, scale, low_res, high_res)[1]), pick_device(device)
+    parse_degradation(downscale)
     _check_every(every)
     _check_crop(crop)
     extra, baselines = _check_extra(extra, every), _check_baselines(baselines)

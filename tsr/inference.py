@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from inspect import signature
 from itertools import chain, islice, pairwise, product
+from numbers import Integral, Real
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -385,9 +386,10 @@ def shrunk_size(
     width, height, # of the source
     shrink # height to which it is brought if it is larger; None: its own
 ): # (width, height); a width that was computed is even
-    "The size of the frames that the model gets. Raises `TSRError` for a height below 2."
-    if shrink is not None and shrink < 2: raise TSRError(f'shrink={shrink}: give a height of at least 2 pixels')
-    if shrink is None or shrink >= height: return width, height
+    "The size of the frames that the model gets. Raises `TSRError` for a height below 2, and for one that is no whole number."
+    if shrink is None: return width, height
+    if not isinstance(shrink, Integral) or isinstance(shrink, bool) or shrink < 2: raise TSRError(f'shrink={shrink!r}: give a height of at least 2 pixels')
+    if shrink >= height: return width, height
     return max(2, 2 * round(width * shrink / height / 2)), shrink
 
 def shrunk(
@@ -495,6 +497,13 @@ def align_device(
 
 def _name(net): return net.args['module'] if isinstance(net, PlainModel) else type(net).__name__
 
+def _check_amounts(batch, memory):
+    "TSRError unless a `ModelRunner` can take so many windows at once, and has so much memory."
+    if batch is not None and not (isinstance(batch, Integral) and not isinstance(batch, bool) and batch >= 1):
+        raise TSRError(f'batch={batch!r}: give a number of windows, 1 or more')
+    if memory is not None and not (isinstance(memory, Real) and not isinstance(memory, bool) and 0 < memory < math.inf):
+        raise TSRError(f'memory={memory!r}: give megabytes, above 0')
+
 class ModelRunner:
     "Takes a stream of LR frames through a model once, in tiles and batches, as its device likes it."
     def __init__(self,
@@ -504,6 +513,7 @@ class ModelRunner:
         memory=None, # MB for what the network holds at a time; larger frames are reconstructed in tiles. None: 256, on a CUDA GPU a quarter of what is free
         precision='auto' # as in `optimize_for_inference`
     ):
+        _check_amounts(batch, memory)
         self.device = pick_device(device)
         net = on_device(load_model(model), self.device)
         self.model = optimize_for_inference(net, precision)
@@ -856,7 +866,7 @@ def _source(src, info, hdr='keep', deinterlace='auto', fps=None): # dict of opti
     elif pixels.hdr: warnings.warn(f'{src}: is HDR ({pixels.hdr}), and stays HDR; hdr="tonemap" makes SDR of it')
     if is_sequence(src):
         reading |= dict(fps=fps)
-        if fps is None: warnings.warn(f'{src}: pictures have no frame rate, 25 per second are assumed; give fps')
+        if fps is None: warnings.warn(f'{src}: pictures have no frame rate, 25 per second are assumed; give fps (tsr upscale --fps)')
     return reading, pixels
 
 def _without_streams(src, dst, info): # None: the source of nothing but frames

@@ -144,6 +144,10 @@ class SRModel(nn.Module):
         raise NotImplementedError(f'{type(self).__name__} needs a method reconstruct(x): (B, C, h, w) -> (B, 3, s*h, s*w)')
 
     def forward(self, x): # (B, T, C, h, w) or (B, C', h, w) -> (B, C, s*h, s*w)
+        "The HR frames of windows. Raises `TSRError` for windows of another length."
+        if x.ndim not in (4, 5) or x.ndim == 5 and x.shape[1] != self.num_frames: # a network that takes any number would make something of others
+            raise TSRError(f'{type(self).__name__} takes windows (batch, {self.num_frames}, 3, height, width), or what `align` makes of them; '
+                           f'these are {tuple(x.shape)}')
         return self.reconstruct(self.align_batch(x) if x.ndim == 5 else x)
 
     def _original_model(self): return self # a model that was optimized for a device answers with the one that it was made from

@@ -1374,13 +1374,17 @@ class MultiTrainer:
     def _continue(self, resume, longer):
         "Restore the state if there is one, and lengthen the training if that is asked for."
         self.begins_anew = resume and not self.checkpoints.found()
-        if self.checkpoints.found():
-            if not (resume or self.started):
-                raise TSRError(f'{self.out}: holds a training already; train(resume=True) continues it (tsr train --resume), '
-                               'another out begins a new one')
-            self.checkpoints.load(self)
+        self.check_resume(resume)
+        if self.checkpoints.found(): self.checkpoints.load(self)
         if any(longer.values()) or self.started and not resume and self.finished: self.lengthen(**longer)
         self.started = True
+
+    def check_resume(self,
+        resume # as in `train`
+    ):
+        "Raise `TSRError` if the folder holds a training that would not be continued: known before any video is looked into."
+        if not (resume or self.started) and self.checkpoints.found():
+            raise TSRError(f'{self.out}: holds a training already; train(resume=True) continues it (tsr train --resume), another out begins a new one')
 
     def plan(self): # `TrainingPlan`, which prints as a text
         "What will be trained on, how long it will take, how much disk it needs."
