@@ -43,7 +43,7 @@ def search(
 SEARCHES = {
     '0.1: medium, finest scale 1, no blur': partial(search, preset='MEDIUM', finest=1, stride=3, refinement=5, blur=0),
     'the same, blurred': partial(search, preset='MEDIUM', finest=1, stride=3, refinement=5),
-    'ultrafast, finest scale 1': partial(search, finest=1, refinement=2),
+    'finest scale 1, stride 4, refined': partial(search, finest=1, refinement=2),
     'finest scale 0, stride 4, refined': partial(search, refinement=2),
     'finest scale 0, stride 4': partial(search),
     'finest scale 0, stride 6, refined': partial(search, stride=6, refinement=2),
