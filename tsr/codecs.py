@@ -213,7 +213,7 @@ class Encoding:
         reproducible=False # as in `write_frames`
     ): # `Encoding`
         "Choose codec and pixel format. Warns of what cannot be kept, raises `TSRError` if nothing fits, and for a `crf` out of range."
-        pixels = pixels or Pixels()
+        if pixels is None: pixels = Pixels(bits=16 if lossless and image.dtype == np.uint16 else 8) # of 16-bit codes all may count
         bits = 8 if image.dtype == np.uint8 else max(pixels.bits, 10)
         height, width, channels = image.shape
         codec = pick_codec(dst, codec, bits, channels == 4)

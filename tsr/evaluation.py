@@ -125,7 +125,8 @@ class _SharedMotion:
         "The motion of a window."
         for k, frame in zip(numbers, frames):
             if k not in self.luma: self.luma[k] = self._both(frame_luma(frame))
-        how, pairs, seconds = repr((getattr(search, 'func', search), getattr(search, 'keywords', {}))), [], []
+        how = repr((getattr(search, 'func', search), getattr(search, 'args', ()), getattr(search, 'keywords', {})))
+        pairs, seconds = [], []
         kind, place = (DeviceMotion, 1) if on_device else (Motion, 0)
         for a, b in pairwise(numbers):
             if a == b: pairs.append(None); continue

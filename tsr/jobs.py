@@ -86,6 +86,8 @@ def jobs_ahead(
     tickets = [path.stem.rpartition('-')[2] for path in _tickets()]
     return tickets.index(str(pid)) if str(pid) in tickets else 0
 
+_APART = getattr(subprocess, 'CREATE_NEW_PROCESS_GROUP', 0) | getattr(subprocess, 'CREATE_NO_WINDOW', 0) # on Windows, where a session is not apart
+
 def launch(
     command, # list of str
     folder, # of the job; made if it is missing
@@ -98,8 +100,8 @@ def launch(
     folder.mkdir(parents=True, exist_ok=True)
     if queue: command = [sys.executable, '-m', 'tsr.jobs', str(folder), *command]
     with open(folder/log, 'w') as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                                   start_new_session=True, env=os.environ | dict(TQDM_DISABLE='1'))
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+                                   creationflags=_APART, env=os.environ | dict(TQDM_DISABLE='1'))
     try:
         _take_ticket(process.pid)
         phase = dict(phase='queued' if queue else 'starting', pid=process.pid, error=None, updated=time.time())
@@ -111,13 +113,14 @@ def launch(
     return process
 
 # %% ../nbs/20b_jobs.ipynb #20a0000e
-def _wait_for_turn(folder, pid):
+def _wait_for_turn(folder):
     "Sleep until the job is at the head of the queue; end if `stop` appears, or if the job was deleted."
     def status():
         if not folder.exists(): raise SystemExit
         try: return read_status(folder)
         except TSRError: return {}
-    while status().get('pid') != pid: time.sleep(.02) # whoever launched it has not written the status yet
+    own = os.getpid(), os.getppid() # on Windows, the Python of a virtual environment only starts another one, and whoever launched it knows the first
+    while (pid := status().get('pid')) not in own: time.sleep(.02) # the status is not written yet
     while jobs_ahead(pid):
         if (folder/'stop').exists(): return False
         time.sleep(.5)
@@ -129,8 +132,8 @@ def _run_queued(
     command # list of str
 ):
     "What a queued job does: wait, then become the command."
-    folder, pid = Path(folder), os.getpid()
-    turn = _wait_for_turn(folder, pid)
+    folder = Path(folder)
+    turn = _wait_for_turn(folder)
     phase = dict(phase='starting' if turn else 'cancelled', updated=time.time())
     with suppress(OSError, TSRError): write_json(folder/'status.json', read_status(folder) | phase) # the command writes its own
     if not turn: return (folder/'stop').unlink(missing_ok=True)

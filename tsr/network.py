@@ -60,6 +60,11 @@ class UpsampleHead(nn.Conv2d):
         detail = F.conv2d(features, self.weight[self.order], self.bias[self.order], padding=1)
         return self.bicubic(frame).add_(detail)
 
+    def _apply(self, fn, recurse=True):
+        taps, result = self.taps, super()._apply(fn, recurse)
+        if not taps.is_meta: self.taps = taps.to(self.taps.device) # another device, but no other type
+        return result
+
     def bicubic(self, frame):
         "The interpolation alone, in float32 even where the network runs in less."
         with torch.autocast(frame.device.type, enabled=False), without_tf32(frame.device):

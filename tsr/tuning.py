@@ -17,10 +17,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import get_args
 
-import psutil
-
 from .core import TSRError, atomic_write, did_you_mean, first_line, run_lock, write_json
 from .dataset import probe_videos
+from .jobs import is_alive
 from .own_data import is_dataset
 from .runs import Callback, StopTraining, error_line
 from .shards import open_shards
@@ -124,8 +123,14 @@ class Report(Callback):
         metric='gain_psnr' # column of the trainer's history
     ): self.trial, self.metric, self.pruned = trial, metric, False
 
+    def best(self, trainer): # float
+        "The best score so far. Raises `TSRError` for a metric that the training does not have."
+        if self.metric not in trainer.history[-1]:
+            raise TSRError(f'metric={self.metric!r}{did_you_mean(self.metric, trainer.history[-1])}: the training has {", ".join(trainer.history[-1])}')
+        return max(row[self.metric] for row in trainer.history)
+
     def after_epoch(self, trainer):
-        self.trial.report(max(row[self.metric] for row in trainer.history), trainer.epoch)
+        self.trial.report(self.best(trainer), trainer.epoch)
         if self.trial.should_prune():
             self.pruned = True
             raise StopTraining
@@ -258,7 +263,7 @@ class Study:
             self._enqueue_again(trial)
             self.interrupted = True
             raise KeyboardInterrupt
-        return max(row[self.metric] for row in trainer.history)
+        return report.best(trainer)
 
     def run(self,
         trials=20, # complete or pruned ones of the study, all processes together
@@ -319,8 +324,9 @@ def _decoded(values, value): # as `_draw` returned it
 def _abandoned(trial): # bool
     "Whether the process of a trial has ended. That of another machine is left alone."
     if trial.user_attrs.get('host', platform.node()) != platform.node(): return False
-    if 'pid' in trial.user_attrs: return not psutil.pid_exists(trial.user_attrs['pid'])
-    return time.time() - trial.datetime_start.timestamp() > 60 # it has just begun
+    begun = trial.datetime_start.timestamp()
+    if 'pid' in trial.user_attrs: return not is_alive(trial.user_attrs['pid'], begun) # after a reboot, the number may be another process's
+    return time.time() - begun > 60 # it has just begun
 
 # %% ../nbs/27a_tuning.ipynb #d611e611
 def tune(
