@@ -1417,7 +1417,7 @@ class MultiTrainer:
         c, model = self.config, self.accelerator.unwrap_model(self.net)
         share, align = (self.accelerator.process_index, self.processes), None if model.stacks_frames else model.align
         if isinstance(data, ExampleDataset):
-            return load_examples(data, c.batch_size, self.order(data), self.batch, c.workers, share, align)
+            return load_examples(data, c.batch_size, self.order(data), self.batch, c.workers, share, align, self.epoch)
         return load_batches(data, c.batch_size, self.epoch, self.batch, c.workers, share, self._note_loaded, align=align,
                             flow_search=model.flow_search, order=self.order(data))
 
