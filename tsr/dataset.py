@@ -524,7 +524,8 @@ def _segment_paths(
     "Where a segment is, or would be; the same for copies of a file."
     key = hashlib.sha256(f'{version} {sha256} {name} {span} {sizes}'.encode()).hexdigest()[:16]
     downscale = _with_crf(downscale, int(key, 16))
-    folder = f'{root}/{name}-{span[0]}-{key}'
+    short = name.encode()[:200].decode(errors='ignore') # the name of a folder has at most 255 bytes
+    folder = f'{root}/{short}-{span[0]}-{key}'
     return folder, f'{folder}/hr.rgb', f'{folder}/lr-{downscale}{code and "@" + code}.rgb'
 
 @lru_cache(maxsize=4096)
@@ -698,12 +699,12 @@ class SegmentStore:
 
     def _fill(self, folder, hr, lr, source, span, sizes): # whether there was room
         "Write the files that a segment lacks. What cannot be decoded is noted, and not tried again."
-        if (note := folder/'damaged.txt').exists(): raise DamagedSegment(note.read_text())
+        if (note := folder/'damaged.txt').exists(): raise DamagedSegment(note.read_text(encoding='utf-8', errors='replace'))
         try: return self._decode(folder, hr, lr, source, span, sizes)
         except DamagedSegment as e:
             (folder/'room.part').unlink(missing_ok=True)
             if not _is_there(source.path): raise TSRError(str(e)) from None # that may be another time
-            with atomic_write(note) as part: part.write_text(str(e))
+            with atomic_write(note) as part: part.write_text(str(e), encoding='utf-8')
             raise
 
     def damaged(self, source, span, sizes): # bool
@@ -1212,12 +1213,14 @@ def max_open_segments(
 
 def count_batches(
     data, # `MultiVideoDataset`
-    size # examples in a batch
+    size, # examples in a batch
+    order=None # list of the items, as in `load_batches`; None: each once
 ): # int
     "Number of batches in an epoch."
+    if order is None: videos = {v: (stop - start) * data.patches_per_window for v, (start, stop) in enumerate(data.index.ranges)}
+    else: videos = Counter(data.locate(i)[1] for i in order)
     totals = Counter()
-    for v, (start, stop) in enumerate(data.index.ranges):
-        totals[None if data.patch else data.sizes[v].lr] += (stop - start) * data.patches_per_window
+    for v, n in videos.items(): totals[None if data.patch else data.sizes[v].lr] += n
     return sum(max(1, n // size) for n in totals.values() if n)
 
 # %% ../nbs/24_dataset.ipynb #24c0de13
