@@ -146,6 +146,8 @@ def _source_code(
     with suppress(SyntaxError): source = _hash_code([source]) # a lambda amid an expression is taken as it is
     return source
 
+def _digest(text): return hashlib.sha256(str(text).encode()).hexdigest()[:16]
+
 def _inner(function): return function.func if isinstance(function, partial) else function
 
 def _function_code(
@@ -157,7 +159,7 @@ def _function_code(
     own = inner if inspect.isroutine(inner) or inspect.isclass(inner) else type(inner)
     def text(x): return x if isinstance(x, _PLAIN) else _value_text(x, own.__module__, seen)
     options = ((), {}) if inner is function else (tuple(map(text, function.args)), {k: text(x) for k, x in function.keywords.items()})
-    return hashlib.sha256(f'{_source_code(own, getattr(own, "__code__", None))} {options}'.encode()).hexdigest()[:16]
+    return _digest(f'{_source_code(own, getattr(own, "__code__", None))} {options}')
 
 def _read_names(function): # dict: name -> value
     "The global variables that a function reads, and those of the functions around it."
@@ -191,7 +193,7 @@ _OF_ANY_MODULE = set(vars(torch.nn.Module())) # hooks, the mode, and what holds 
 def _value_text(
     value, # anything
     home, # name of a module: its functions and classes are followed, those of libraries are not
-    seen=() # functions and objects around the value
+    seen # a dict of the objects and classes that are described already, and what is around the value
 ): # text
     "What tells a value that a function reads from another."
     def text(x): return _value_text(x, home, seen)
@@ -218,28 +220,34 @@ def _is_seen(value, seen): return any(value is x for x in seen)
 
 def _class_text(kind, home, seen): # text
     "What a class of the module `home` is made of, with its methods and what these read."
-    if _is_seen(kind, seen): return ''
+    if id(kind) in seen[0]: return str(seen[0][id(kind)][0])
+    seen[0][id(kind)] = len(seen[0]), kind # which keeps it alive, and its number its own
     parts = {name: x for c in reversed(kind.__mro__) if c.__module__ == home for name, x in vars(c).items()}
     def plain(x): # the function of a method of any kind
         for name in ('__func__', 'fget', 'func', '__wrapped__'):
             if not inspect.isfunction(x): x = getattr(x, name, x)
         return x
     parts = {name: plain(x) for name, x in parts.items()}
-    return str({name: _value_text(x, home, (*seen, kind)) for name, x in sorted(parts.items()) if inspect.isfunction(x) or name[:2] != '__'})
+    own = {name: x for name, x in sorted(parts.items()) if inspect.isfunction(x) or name[:2] != '__'}
+    return _digest({name: _value_text(x, home, seen) for name, x in own.items()})
 
 def _object_text(value, home, seen): # text
     "What tells an object from another: its attributes, and its class where that is of the module `home`."
     kind = type(value)
-    if _is_seen(value, seen) or kind.__module__.partition('.')[0] in _RUNTIME: return kind.__qualname__
-    seen = (*seen, value)
-    names = [name for c in kind.__mro__ for name in np.atleast_1d(vars(c).get('__slots__', [])).tolist()]
+    if kind.__module__.partition('.')[0] in _RUNTIME: return kind.__qualname__
+    if id(value) in seen[0]: return f'{kind.__qualname__} {seen[0][id(value)][0]}' # once, or objects that refer to each other take forever
+    slots = [vars(c).get('__slots__', ()) for c in kind.__mro__]
+    names = [name for found in slots for name in ([found] if isinstance(found, str) else found)]
     state = {name: getattr(value, name) for name in names if hasattr(value, name)} | getattr(value, '__dict__', {})
     state = {k: x for k, x in state.items() if not isinstance(inspect.getattr_static(kind, k, None), cached_property)} # they come with use
+    if state: seen[0][id(value)] = len(seen[0]), value
+    seen = (*seen, value)
     if isinstance(value, torch.nn.Module): state = _module_state(value, state, any(isinstance(x, SRModel) for x in seen))
     text = repr(value) if not state else ''
     if re.search('0x[0-9a-fA-F]{4}', text): text = '' # an address
     code = _class_text(kind, home, seen) if kind.__module__ == home else ''
-    return f'{kind.__qualname__} {code} {text}' + str({k: _value_text(x, home, seen) for k, x in sorted(state.items())})
+    found = {k: _value_text(x, home, seen) for k, x in sorted(state.items())}
+    return f'{kind.__qualname__} {_digest(f"{code} {text} {found}")}' # a text in a text in a text would double its backslashes each time
 
 def _module_state(
     module, # `nn.Module`
@@ -253,7 +261,7 @@ def _module_state(
 
 def _reading_code(function, seen=()): # text
     "The code of a function or of a callable object, and the values that it reads."
-    inner = _inner(function)
+    inner, seen = _inner(function), seen or ({},)
     if _is_seen(inner, seen): return _function_code(inner)
     if _is_own_flow(inner): return _function_code(function, seen)
     around = (*seen, inner)
@@ -266,7 +274,7 @@ def _reading_code(function, seen=()): # text
     elif inspect.isroutine(inner): return code
     elif inspect.isclass(inner): read = _class_text(inner, inner.__module__, around)
     else: read = _object_text(inner, type(inner).__module__, seen)
-    return hashlib.sha256(f'{code} {read}'.encode()).hexdigest()[:16]
+    return _digest(f'{code} {read}')
 
 def _is_built_in(name, function): # bool
     "Whether a registered degradation is the one of the package."
