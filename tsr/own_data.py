@@ -15,14 +15,14 @@ import pickle
 import random
 import warnings
 from collections.abc import Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from fractions import Fraction
 from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import DataLoader, Dataset, default_collate, get_worker_info
 
 from .core import TSRError, prefetch
 from .model import align_on_cpu
@@ -147,7 +147,8 @@ class _DrawnExamples(Dataset):
     def __getitem__(self, item):
         place, i = item # by its place, or an example that a sampler repeats would be the same again
         seed = np.random.SeedSequence((self.data.seed, self.epoch, place)).generate_state(1)[0]
-        with torch.no_grad(), _fixed_seeds(int(seed)): return self.data[i]
+        alone = self.data.draws or get_worker_info() is not None # no other thread draws meanwhile, see `load_examples`
+        with torch.no_grad(), _fixed_seeds(int(seed)) if alone else nullcontext(): return self.data[i]
 
 def load_examples(
     data, # `ExampleDataset`
