@@ -47,13 +47,13 @@ from tqdm.auto import tqdm
 
 from . import __version__
 from .codecs import encode
-from .core import TSRError, atomic_write, cache_dir, prefetch, write_json
+from .core import Registry, TSRError, atomic_write, cache_dir, prefetch, write_json
 from .data import find_videos, hr_size, is_photo, window_indices
-from .model import align_on_cpu
+from .model import SRModel, align_on_cpu
 from .motion import Motion, compose_flow, frame_luma, invert_flow, optical_flow, search_flow
 from .pictures import find_sequence, is_sequence
 from .pixels import ToArray
-from .resample import CLIP_DEGRADATIONS, DEGRADATIONS, low_resolution_frames, parse_degradation, to_float
+from .resample import _KERNEL_OF, CLIP_DEGRADATIONS, DEGRADATIONS, low_resolution_frames, parse_degradation, to_float
 from .samples import PHOTO_FPS, PHOTO_FRAMES, photo_frames
 from .video import frame_times, probe, read_frames
 
@@ -126,22 +126,40 @@ def _cache_version(*functions): # text
 def _bytecode(function): # text, '' for what is not written in Python
     "What stands for the source where that is not known, as of code that was run from a text."
     code = getattr(function, '__code__', None)
-    return f'{code.co_code.hex()} {[c for c in code.co_consts if not inspect.iscode(c)]}' if code else ''
+    return _code_text(code) if code else ''
+
+def _code_text(code):
+    consts = [_code_text(c) if inspect.iscode(c) else c for c in code.co_consts]
+    return f'{code.co_code.hex()} {consts} {code.co_names}' # the bytecode holds only numbers of names
+
+def _is_own_flow(function): return inspect.getmodule(function) is inspect.getmodule(optical_flow)
 
 @lru_cache
-def _function_code(
-    function # or a `partial`, or a callable object
-): # 16 hexadecimal digits
-    """Hash of the code of a function, so that what it made is made again when it changes. Of tsr's own optical flow, the
-    whole module counts."""
-    inner = getattr(function, 'func', function) # of a `partial`
-    module = inspect.getmodule(inner)
-    own = module if module is inspect.getmodule(optical_flow) else inner if inspect.isroutine(inner) else type(inner)
+def _source_code(
+    function, # or a class
+    _ # its `__code__`, which autoreload replaces in the same function
+): # text
+    "What tells the code of a function from other code. Of tsr's own optical flow, the whole module counts."
+    own = inspect.getmodule(function) if _is_own_flow(function) else function
     try: source = inspect.getsource(own)
     except (OSError, TypeError): source = _bytecode(own)
     with suppress(SyntaxError): source = _hash_code([source]) # a lambda amid an expression is taken as it is
-    options = getattr(function, 'args', ()), getattr(function, 'keywords', {})
-    return hashlib.sha256(f'{source} {options}'.encode()).hexdigest()[:16]
+    return source
+
+def _digest(text): return hashlib.sha256(str(text).encode()).hexdigest()[:16]
+
+def _inner(function): return function.func if isinstance(function, partial) else function
+
+def _function_code(
+    function, # or a `partial`, or a callable object
+    seen=() # as in `_value_text`
+): # 16 hexadecimal digits
+    "Hash of the code of a function, so that what it made is made again when it changes, and of the arguments of a `partial`."
+    inner = _inner(function)
+    own = inner if inspect.isroutine(inner) or inspect.isclass(inner) else type(inner)
+    def text(x): return x if isinstance(x, _PLAIN) else _value_text(x, own.__module__, seen)
+    options = ((), {}) if inner is function else (tuple(map(text, function.args)), {k: text(x) for k, x in function.keywords.items()})
+    return _digest(f'{_source_code(own, getattr(own, "__code__", None))} {options}')
 
 def _read_names(function): # dict: name -> value
     "The global variables that a function reads, and those of the functions around it."
@@ -154,22 +172,116 @@ def _read_names(function): # dict: name -> value
     found = {name: function.__globals__[name] for name in names if name in function.__globals__}
     return found | {name: cell.cell_contents for name, cell in cells.items() if cell.cell_contents is not function}
 
-def _value_text(value, home, seen): # text
-    "What tells a value that a function reads from another; functions of the same module `home` are followed."
-    if isinstance(value, np.ndarray): return hashlib.sha256(value.tobytes()).hexdigest()
-    if torch.is_tensor(value): return _value_text(value.detach().cpu().numpy(), home, seen)
-    if isinstance(value, (int, float, complex, str, bytes, type(None), Path)): return repr(value)
-    if isinstance(value, (list, tuple)): return str([_value_text(v, home, seen) for v in value])
-    if isinstance(value, dict): return str({k: _value_text(v, home, seen) for k, v in value.items()})
-    if inspect.isfunction(value) and value.__module__ == home: return _reading_code(value, seen)
-    return getattr(value, '__qualname__', type(value).__qualname__)
+def _computed_defaults(function): # list
+    "The defaults of a function that its source does not spell out, as of `s=SIGMA`."
+    values = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+    if not values: return values
+    try:
+        with _PARSING: args = ast.parse(textwrap.dedent(inspect.getsource(function.__code__))).body[0].args
+    except (OSError, TypeError, SyntaxError, AttributeError): return values # a lambda, or no source
+    nodes = [*args.defaults, *filter(None, args.kw_defaults)]
+    def spelled(node, value):
+        try: return repr(ast.literal_eval(node)) == repr(value)
+        except ValueError: return False
+    return values if len(nodes) != len(values) else [value for node, value in zip(nodes, values) if not spelled(node, value)]
+
+_PLAIN = (int, float, complex, str, bytes, type(None), Path) # whose `repr` says all
+_CACHED = type(_cache_version) # of a function with `lru_cache`
+_RUNTIME = {'logging', 'threading', '_thread', 'concurrent', 'multiprocessing', 'queue', 'subprocess', 'io', '_io', 'random'} # their state changes with use
+_OF_ANY_MODULE = set(vars(torch.nn.Module())) # hooks, the mode, and what holds the weights
+
+def _value_text(
+    value, # anything
+    home, # name of a module: its functions and classes are followed, those of libraries are not
+    seen # a dict of the objects and classes that are described already, and what is around the value
+): # text
+    "What tells a value that a function reads from another."
+    def text(x): return _value_text(x, home, seen)
+    if isinstance(value, np.ndarray):
+        numbers = text(value.tolist()) if value.dtype.hasobject else hashlib.sha256(value.tobytes()).hexdigest()
+        return f'{numbers} {value.dtype} {value.shape}'
+    if torch.is_tensor(value): # as float64, since NumPy has no bfloat16
+        x = value.detach().cpu()
+        return f'{value.dtype} {text((x.double() if x.is_floating_point() else x).numpy())}'
+    if isinstance(value, _PLAIN): return repr(value)
+    if isinstance(value, np.generic): return f'{value.dtype} {value.item()!r}'
+    if isinstance(value, (list, tuple)): return str([text(x) for x in value])
+    if isinstance(value, (set, frozenset)): return f'set {sorted(map(text, value))}'
+    if isinstance(value, dict): return str({k if isinstance(k, (*_PLAIN, tuple)) else text(k): text(x) for k, x in value.items()})
+    if isinstance(value, partial): return _reading_code(value, seen)
+    followed = getattr(value, '__module__', None) == home
+    if followed and (inspect.isfunction(value) or inspect.ismethod(value) or isinstance(value, _CACHED)): return _reading_code(value, seen)
+    if followed and inspect.isclass(value): return f'{value.__qualname__} {_class_text(value, home, seen)}'
+    if inspect.isroutine(value) or inspect.ismodule(value) or inspect.isclass(value) or isinstance(value, Registry):
+        return getattr(value, '__qualname__', type(value).__qualname__)
+    return _object_text(value, home, seen)
+
+def _is_seen(value, seen): return any(value is x for x in seen)
+
+def _class_text(kind, home, seen): # text
+    "What a class of the module `home` is made of, with its methods and what these read."
+    if id(kind) in seen[0]: return str(seen[0][id(kind)][0])
+    seen[0][id(kind)] = len(seen[0]), kind # which keeps it alive, and its number its own
+    parts = {name: x for c in reversed(kind.__mro__) if c.__module__ == home for name, x in vars(c).items()}
+    def plain(x): # the function of a method of any kind
+        for name in ('__func__', 'fget', 'func', '__wrapped__'):
+            if not inspect.isfunction(x): x = getattr(x, name, x)
+        return x
+    parts = {name: plain(x) for name, x in parts.items()}
+    own = {name: x for name, x in sorted(parts.items()) if inspect.isfunction(x) or name[:2] != '__'}
+    return _digest({name: _value_text(x, home, seen) for name, x in own.items()})
+
+def _object_text(value, home, seen): # text
+    "What tells an object from another: its attributes, and its class where that is of the module `home`."
+    kind = type(value)
+    if kind.__module__.partition('.')[0] in _RUNTIME: return kind.__qualname__
+    if id(value) in seen[0]: return f'{kind.__qualname__} {seen[0][id(value)][0]}' # once, or objects that refer to each other take forever
+    slots = [vars(c).get('__slots__', ()) for c in kind.__mro__]
+    names = [name for found in slots for name in ([found] if isinstance(found, str) else found)]
+    state = {name: getattr(value, name) for name in names if hasattr(value, name)} | getattr(value, '__dict__', {})
+    state = {k: x for k, x in state.items() if not isinstance(inspect.getattr_static(kind, k, None), cached_property)} # they come with use
+    if state: seen[0][id(value)] = len(seen[0]), value
+    seen = (*seen, value)
+    if isinstance(value, torch.nn.Module): state = _module_state(value, state, any(isinstance(x, SRModel) for x in seen))
+    text = repr(value) if not state else ''
+    if re.search('0x[0-9a-fA-F]{4}', text): text = '' # an address
+    code = _class_text(kind, home, seen) if kind.__module__ == home else ''
+    found = {k: _value_text(x, home, seen) for k, x in sorted(state.items())}
+    return f'{kind.__qualname__} {_digest(f"{code} {text} {found}")}' # a text in a text in a text would double its backslashes each time
+
+def _module_state(
+    module, # `nn.Module`
+    state, # its attributes
+    trained # whether it is a part of the model whose training this is: what each step changes does not count then
+): # dict
+    "The attributes of a module, its weights and its parts."
+    weights = {k: x for k, x in module._parameters.items() if x is not None and not (trained and x.requires_grad)}
+    own = {k: x for k, x in state.items() if k not in _OF_ANY_MODULE}
+    return own | weights | ({} if trained else module._buffers) | module._modules
 
 def _reading_code(function, seen=()): # text
-    "The code of a function and the values that it reads."
-    inner = getattr(function, 'func', function)
-    if not inspect.isfunction(inner) or inner in seen: return _function_code(function)
-    read = {k: _value_text(v, inner.__module__, (*seen, inner)) for k, v in sorted(_read_names(inner).items())}
-    return hashlib.sha256(f'{_function_code(function)} {read}'.encode()).hexdigest()[:16]
+    "The code of a function or of a callable object, and the values that it reads."
+    inner, seen = _inner(function), seen or ({},)
+    if _is_seen(inner, seen): return _function_code(inner)
+    if _is_own_flow(inner): return _function_code(function, seen)
+    around = (*seen, inner)
+    code = _function_code(function, around)
+    if isinstance(inner, _CACHED): inner = inspect.unwrap(inner)
+    if inspect.isfunction(inner):
+        read = {k: _value_text(v, inner.__module__, around) for k, v in sorted(_read_names(inner).items())}
+        if defaults := _computed_defaults(inner): read = f'{read} {_value_text(defaults, inner.__module__, around)}'
+    elif inspect.ismethod(inner): read = f'{_reading_code(inner.__func__, around)} {_value_text(inner.__self__, inner.__module__, around)}'
+    elif inspect.isroutine(inner): return code
+    elif inspect.isclass(inner): read = _class_text(inner, inner.__module__, around)
+    else: read = _object_text(inner, type(inner).__module__, seen)
+    return _digest(f'{code} {read}')
+
+def _is_built_in(name, function): # bool
+    "Whether a registered degradation is the one of the package."
+    inner = _inner(function)
+    if inspect.getmodule(inner) is not inspect.getmodule(low_resolution_frames): return False
+    if inner is function: return function.__name__ == name
+    return not function.args and function.keywords == dict(kernel=_KERNEL_OF.get(name))
 
 def _own_functions(
     downscale # as in `parse_degradation`
@@ -178,8 +290,7 @@ def _own_functions(
     first, steps = parse_degradation(_with_crf(downscale, 0))
     names = [(DEGRADATIONS, first)] + [(CLIP_DEGRADATIONS, name) for name, _ in steps]
     used = [(registry, name, registry[name]) for registry, name in names]
-    home = inspect.getmodule(low_resolution_frames)
-    return [one for one in used if inspect.getmodule(getattr(one[2], 'func', one[2])) is not home]
+    return [one for one in used if not _is_built_in(*one[1:])]
 
 def _degradation_code(downscale): # text, '' if nothing of it is the user's
     "The code of a degradation."
@@ -421,7 +532,8 @@ def _segment_paths(
     "Where a segment is, or would be; the same for copies of a file."
     key = hashlib.sha256(f'{version} {sha256} {name} {span} {sizes}'.encode()).hexdigest()[:16]
     downscale = _with_crf(downscale, int(key, 16))
-    folder = f'{root}/{name}-{span[0]}-{key}'
+    short = name.encode()[:200].decode(errors='ignore') # the name of a folder has at most 255 bytes
+    folder = f'{root}/{short}-{span[0]}-{key}'
     return folder, f'{folder}/hr.rgb', f'{folder}/lr-{downscale}{code and "@" + code}.rgb'
 
 @lru_cache(maxsize=4096)
@@ -538,6 +650,7 @@ class SegmentStore:
     ):
         self.cache, self.version = SegmentCache(gigabytes), _cache_version(_segment_frames, scene_cuts)
         self.codes = {downscale: _degradation_code(downscale) for downscale in downscales}
+        self.searched = None, '' # a search of flow, and its code
 
     def open(self,
         source, # `VideoSource`
@@ -577,7 +690,7 @@ class SegmentStore:
     ): # `FlowFile`
         "The optical flow of a segment's LR frames, as far as it is known."
         folder, _, lr = self._paths(source, span, sizes, downscale)
-        file, count = Path(lr).with_suffix(f'.flow-{_function_code(search)}'), span[1] - span[0]
+        file, count = Path(lr).with_suffix(f'.flow-{self._search_code(search)}'), span[1] - span[0]
         size = FlowFile.bytes_of(sizes.lr, count)
         def allocate():
             if not self.cache.reserve(Path(folder), size): return False
@@ -586,14 +699,20 @@ class SegmentStore:
             return True
         return self._made(Path(folder), lambda: FlowFile(file, sizes.lr, count), allocate)
 
+    def _search_code(self, search): # text
+        "The code of a search, found once: some searches count in an attribute what they did."
+        known, code = self.searched
+        if known is not search: self.searched = search, (code := _reading_code(search))
+        return code
+
     def _fill(self, folder, hr, lr, source, span, sizes): # whether there was room
         "Write the files that a segment lacks. What cannot be decoded is noted, and not tried again."
-        if (note := folder/'damaged.txt').exists(): raise DamagedSegment(note.read_text())
+        if (note := folder/'damaged.txt').exists(): raise DamagedSegment(note.read_text(encoding='utf-8', errors='replace'))
         try: return self._decode(folder, hr, lr, source, span, sizes)
         except DamagedSegment as e:
             (folder/'room.part').unlink(missing_ok=True)
             if not _is_there(source.path): raise TSRError(str(e)) from None # that may be another time
-            with atomic_write(note) as part: part.write_text(str(e))
+            with atomic_write(note) as part: part.write_text(str(e), encoding='utf-8')
             raise
 
     def damaged(self, source, span, sizes): # bool
@@ -1102,12 +1221,14 @@ def max_open_segments(
 
 def count_batches(
     data, # `MultiVideoDataset`
-    size # examples in a batch
+    size, # examples in a batch
+    order=None # list of the items, as in `load_batches`; None: each once
 ): # int
     "Number of batches in an epoch."
+    if order is None: videos = {v: (stop - start) * data.patches_per_window for v, (start, stop) in enumerate(data.index.ranges)}
+    else: videos = Counter(data.locate(i)[1] for i in order)
     totals = Counter()
-    for v, (start, stop) in enumerate(data.index.ranges):
-        totals[None if data.patch else data.sizes[v].lr] += (stop - start) * data.patches_per_window
+    for v, n in videos.items(): totals[None if data.patch else data.sizes[v].lr] += n
     return sum(max(1, n // size) for n in totals.values() if n)
 
 # %% ../nbs/24_dataset.ipynb #24c0de13
@@ -1174,7 +1295,7 @@ def load_batches(
     multiprocessing_context=None # how workers are started: 'fork', 'spawn' or 'forkserver'; None: the platform's default
 ): # iterable of (x, hr): x is uint8 (B, T, h, w, 3), or with `align` float (B, C', h, w); hr is uint8 (B, H, W, 3)
     "The batches of an epoch, the same for any number of workers, in the same number and size for each process."
-    data.epoch, data.flow_search = epoch, flow_search
+    data.epoch, data.flow_search, data.store.searched = epoch, flow_search, (None, '') # it may have changed since the last epoch
     warm_cache(data, max_open_segments(data), watch=watch)
     items = epoch_order(data, max_open_segments(data)) if order is None else order
     batches = batch_by_video(items, size, lambda i: data.locate(i)[1], lambda v: None if data.patch else data.sizes[v].lr)

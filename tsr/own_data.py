@@ -15,14 +15,14 @@ import pickle
 import random
 import warnings
 from collections.abc import Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from fractions import Fraction
 from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import DataLoader, Dataset, default_collate, get_worker_info
 
 from .core import TSRError, prefetch
 from .model import align_on_cpu
@@ -60,17 +60,23 @@ def _example(data, i): # window (T, 3, h, w), target (3, H, W)
 
 # %% ../nbs/24b_own_data.ipynb #24a0000a
 @contextmanager
-def _fixed_seeds():
+def _fixed_seeds(
+    seed=0 # 0 to 2**32 - 1
+):
     "What is drawn at random inside is the same each time; after it, the generators go on as if nothing had been drawn."
     states = random.getstate(), np.random.get_state() # noqa: NPY002 - data sets use these too
     with torch.random.fork_rng(devices=[]):
-        random.seed(0)
-        np.random.seed(0) # noqa: NPY002
-        torch.default_generator.manual_seed(0)
+        random.seed(seed)
+        np.random.seed(seed) # noqa: NPY002
+        torch.default_generator.manual_seed(seed)
         try: yield
         finally:
             random.setstate(states[0])
             np.random.set_state(states[1]) # noqa: NPY002
+
+def _random_states(): # tuple
+    "Where the generators are that a whole process shares."
+    return random.getstate(), pickle.dumps(np.random.get_state()), torch.get_rng_state().numpy().tobytes() # noqa: NPY002
 
 class ExampleDataset(Dataset):
     "Some items of a data set, as floats. Raises `TSRError` if it has none, or sizes without one ratio."
@@ -82,7 +88,10 @@ class ExampleDataset(Dataset):
         self.data, self.items, self.seed = data, list(range(len(data)) if items is None else items), seed
         self.path = Path(type(data).__name__) # where a video has its file
         if not self.items: raise TSRError(f'{self.path}: has no examples')
-        window, target = self[0]
+        with _fixed_seeds():
+            before = _random_states()
+            window, target = self[0]
+            self.draws = _random_states() != before # whether its examples are drawn by generators that the whole process shares
         self.num_frames, self.scale = len(window), Fraction(target.shape[-1], window.shape[-1])
         if tuple(target.shape[-2:]) != scaled_size(window.shape[-2:], self.scale) or self.scale <= 1:
             raise TSRError(f'{self.path}: its frames are {tuple(window.shape[-2:])} and its targets {tuple(target.shape[-2:])} '
@@ -130,25 +139,40 @@ def _batch(name, examples): # [windows (B, T, 3, h, w), targets (B, 3, H, W)]
     if other: raise TSRError(f'{name}: a batch cannot hold examples of several sizes, as {sizes[0]} and {other}; crop them to one, or take batch_size=1')
     return default_collate(examples)
 
+class _DrawnExamples(Dataset):
+    "Examples that draw the same wherever an epoch is resumed, and with any number of workers. An item is (place in the epoch, number)."
+    def __init__(self, data, epoch): self.data, self.epoch = data, epoch
+    def __len__(self): return len(self.data)
+
+    def __getitem__(self, item):
+        place, i = item # by its place, or an example that a sampler repeats would be the same again
+        seed = np.random.SeedSequence((self.data.seed, self.epoch, place)).generate_state(1)[0]
+        alone = self.data.draws or get_worker_info() is not None # no other thread draws meanwhile, see `load_examples`
+        with torch.no_grad(), _fixed_seeds(int(seed)) if alone else nullcontext(): return self.data[i]
+
 def load_examples(
     data, # `ExampleDataset`
     size, # examples in a batch
     order, # list of their numbers
     skip=0, # batches to leave out at the start (a resumed epoch)
-    workers=0, # processes that read; 0: a thread of this one
+    workers=0, # processes that read; 0: a thread of this one, or if the examples are drawn at random this thread
     share=(0, 1), # this process's rank, and how many processes share each batch
-    align=None # `SRModel.align`, or None: the windows themselves
+    align=None, # `SRModel.align`, or None: the windows themselves
+    epoch=0 # its number, on which all that is drawn depends
 ): # iterable of (x, target): x is float (B, T, C, h, w), or with `align` (B, C', h, w)
     "The full batches of an epoch, or its only one. Raises `TSRError` if the sizes in a batch differ."
-    batches = [order[i:i + size] for i in range(0, len(order) - size + 1, size)] or [order]
+    items = list(enumerate(order))
+    batches = [items[i:i + size] for i in range(0, len(items) - size + 1, size)] or [items]
     rank, ranks = share
     mine = [[b[k % len(b)] for k in range(rank, -(-len(b) // ranks) * ranks, ranks)] for b in batches[skip:]]
     if workers and not _can_be_sent(data.data):
-        warnings.warn(f'workers={workers}: they cannot import all of {data.path}, define it in a module; one thread reads instead')
+        warnings.warn(f'workers={workers}: they cannot import all of {data.path}, define it in a module; this process reads instead')
         workers = 0
-    loader = DataLoader(data, batch_sampler=mine, num_workers=workers, collate_fn=partial(_batch, str(data.path)))
+    loader = DataLoader(_DrawnExamples(data, epoch), batch_sampler=mine, num_workers=workers, collate_fn=partial(_batch, str(data.path)))
     align = align_on_cpu(align)
     def aligned():
-        with torch.no_grad():
-            for windows, target in loader: yield (torch.stack([align(w) for w in windows]) if align else windows), target
-    return prefetch(aligned())
+        for windows, target in loader:
+            if align:
+                with torch.no_grad(): windows = torch.stack([align(w) for w in windows])
+            yield windows, target
+    return aligned() if data.draws and not workers else prefetch(aligned()) # a thread would share the generators with the network

@@ -24,6 +24,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from .core import TSRError, atomic_write, first_line, ordered_map, remove_leftovers, run_lock
+from .data import PHOTO_SUFFIXES, VIDEO_SUFFIXES
 from .dataset import DamagedSegment, FrameFile, FrameSizes, SegmentIndex, SegmentStore, VideoSource, parse_downscales, probe_videos
 
 # %% ../nbs/24c_shards.ipynb #24c00006
@@ -144,13 +145,25 @@ def _sharded_video(folder, found): # found: list of (about, tar, offsets) of one
     return ShardedVideo(folder/video['name'], times=np.array(times), shape=shape, pieces=tuple(pieces),
                         decoded_as=tuple(about['downscales']), **known)
 
+def _videos_below(folder): # iterator of `Path`
+    "Videos and pictures, as `find_videos` looks for them."
+    def hidden(path): return any(part.startswith('.') for part in path.relative_to(folder).parts)
+    return (p for p in folder.rglob('*') if p.suffix.lower() in VIDEO_SUFFIXES | PHOTO_SUFFIXES and not hidden(p))
+
 def is_shards(
     path # of a file or a folder
 ): # bool
-    "Whether a path is a shard, or a folder of shards."
+    "Whether a path is a shard, or a folder of shards; one with videos has shards as `write_shards` names them."
     if not isinstance(path, (str, os.PathLike)): return False
     path = Path(path).expanduser()
-    return path.suffix == '.tar' or path.is_dir() and any(path.glob('*.tar'))
+    if not path.is_dir(): return path.suffix == '.tar'
+    return any(path.glob('tsr-[0-9]*.tar')) or any(path.glob('*.tar')) and not any(_videos_below(path))
+
+def _warn_of_videos(folder, names): # names: of the videos in its shards
+    "Say which videos in a folder of shards are not trained on."
+    if left := sorted(p for p in _videos_below(folder) if p.name not in names):
+        warnings.warn(f'{folder}: {len(left)} video(s) or picture(s) in it are in none of its shards, as {left[0].name}, and are not used; '
+                      'name them beside the folder, or move the shards to a folder of their own')
 
 def open_shards(
     videos # a path, a folder, a `VideoSource`, or a list of these
@@ -164,6 +177,7 @@ def open_shards(
         for about, at in _read_shard(tar):
             kind = (str(about[k]) for k in ('decoded', 'hr', 'lr', 'downscales')) # frames that were made in another way are another video
             groups.setdefault((about['video']['name'], about['video']['sha256'], *kind), []).append((about, tar, at))
+    for folder in (p for p in paths if p.is_dir()): _warn_of_videos(folder, {name for name, *_ in groups})
     videos = [_sharded_video(found[0][1].parent, found) for _, found in sorted(groups.items())]
     return [*(v for v in listed if not is_shards(v)), *videos]
 

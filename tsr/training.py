@@ -503,8 +503,8 @@ def _saved_options(path): # dict
     "The options in a file or in the header of a checkpoint."
     try:
         if path.suffix == '.safetensors': saved = model_info(path)['provenance'].get('config')
-        elif path.suffix in ('.yaml', '.yml'): saved = _read_yaml(path.read_text())
-        else: saved = json.loads(path.read_text())
+        elif path.suffix in ('.yaml', '.yml'): saved = _read_yaml(path.read_text(encoding='utf-8-sig'))
+        else: saved = json.loads(path.read_text(encoding='utf-8-sig')) # as people write it, also in Notepad
     except (OSError, ValueError) as e: raise TSRError(f'{path}: not a saved configuration ({e})') from None
     if not isinstance(saved, dict): raise TSRError(f'{path}: holds no configuration of a training')
     return saved
@@ -1417,7 +1417,7 @@ class MultiTrainer:
         c, model = self.config, self.accelerator.unwrap_model(self.net)
         share, align = (self.accelerator.process_index, self.processes), None if model.stacks_frames else model.align
         if isinstance(data, ExampleDataset):
-            return load_examples(data, c.batch_size, self.order(data), self.batch, c.workers, share, align)
+            return load_examples(data, c.batch_size, self.order(data), self.batch, c.workers, share, align, self.epoch)
         return load_batches(data, c.batch_size, self.epoch, self.batch, c.workers, share, self._note_loaded, align=align,
                             flow_search=model.flow_search, order=self.order(data))
 
@@ -1437,7 +1437,7 @@ class MultiTrainer:
 
     def count(self, data): # batches of this epoch
         size, order = self.config.batch_size, self.order(data)
-        return count_batches(data, size) if order is None else max(1, len(order) // size)
+        return max(1, len(order) // size) if isinstance(data, ExampleDataset) else count_batches(data, size, order)
 
     def train_step(self,
         x, # (B, T, C, h, w), or (B, C', h, w) that the loader has aligned
