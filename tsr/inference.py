@@ -278,9 +278,14 @@ def tee_into(
     memory # list-like that each item is appended to
 ): # iterator of the same items
     "Append each item to `memory` on its way."
-    for x in items:
-        memory.append(x)
-        yield x
+    def passed():
+        for x in items:
+            memory.append(x)
+            yield x
+    return _Unshared(passed()) if isinstance(items, _Unshared) else passed()
+
+class _Unshared(chain):
+    "Frames to which nobody writes again, as those of a decoder: they are not copied."
 
 def _codes(x, dtype): return to_uint16(x) if dtype == np.uint16 else to_bytes(x)
 
@@ -372,14 +377,15 @@ def as_frame(
     return array.repeat(3, 2) if array.shape[2] == 1 else array
 
 def _as_frames(frames): # iterator of arrays
-    "Each frame by `as_frame`; one picture is a stream of one."
+    "Each frame by `as_frame`, as a copy: whoever gives it may refill its array for the next one. One picture is a stream of one."
     if isinstance(frames, (str, os.PathLike)): raise TSRError(f'{frames}: is a path; Upscaler.video upscales files')
     alone = isinstance(frames, Image.Image)
     if isinstance(frames, np.ndarray): alone = frames.ndim == 2 or frames.ndim == 3 and frames.shape[2] in (1, 3, 4)
     if torch.is_tensor(frames): alone = frames.ndim == 2 or frames.ndim == 3 and {frames.shape[0], frames.shape[2]} & {1, 3, 4}
     for i, frame in enumerate([frames] if alone else frames):
-        try: yield as_frame(frame)
+        try: array = as_frame(frame)
         except TSRError as e: raise TSRError(f'frame {i}: {e}') from None
+        yield array if isinstance(frames, _Unshared) else array.copy('K') # in the same order of memory
 
 # %% ../nbs/25_inference.ipynb #0a42fb40
 def shrunk_size(
@@ -816,7 +822,7 @@ class Upscaler:
                 yield frame.image
         source = prefetch(shrunk(images(), shrink))
         if compare: source = tee_into(source, lr)
-        for image in self.frames(source, size=size):
+        for image in self.frames(_Unshared(source), size=size):
             yield Frame(side_by_side(lr.popleft(), image) if compare else image, times.popleft())
 
 def _split_alpha(frames, alphas):
