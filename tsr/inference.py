@@ -590,7 +590,7 @@ class ModelRunner:
         if self.model.flow_search: # a tile is aligned when its turn comes
             known, center = [], self.model.frames_back
             for window in windows:
-                if in_order: _forget(window, center)
+                if in_order and self.model.center_only: _forget(window, center) # an `align` of one's own may read the flow both ways
                 known.append(self._motion(window))
             align = self._align_window if self.aligns_on is None else self.model.align
             def take(*region): return _stack([align(frames, motion, region) for frames, motion in known]).to(self.device)
