@@ -351,7 +351,9 @@ def _numbers(x): # array (H, W) or (H, W, C)
     "The numbers of a picture, channels last."
     if isinstance(x, Image.Image):
         if x.mode in ('I', 'F'): raise TSRError(f'a PIL image of mode {x.mode} has no fixed white; convert it to RGB')
-        return np.asarray(x if x.mode in ('RGB', 'RGBA', 'L', 'I;16') else x.convert('RGBA' if x.has_transparency_data else 'RGB'))
+        if x.mode.startswith('I;16'): return np.asarray(x) # of any order of bytes; PIL would clip it to 8 bits
+        mode = 'RGBA' if x.has_transparency_data else x.mode if x.mode == 'L' else 'RGB' # RGB or L may name a transparent colour
+        return np.asarray(x if x.mode == mode else x.convert(mode))
     if torch.is_tensor(x):
         x = x.detach().cpu()
         if x.ndim == 3 and x.shape[0] in (1, 3, 4) and x.shape[2] not in (1, 3, 4): x = x.movedim(0, -1)
@@ -363,6 +365,7 @@ def as_frame(
 ): # uint8, or uint16 if `x` is: array (H, W, 3), or (H, W, 4) with alpha
     "A picture as the upscaler works on it: grey becomes RGB, floats become bytes. TSRError if it is none, or ambiguous."
     array = _numbers(x)
+    array = array.astype(array.dtype.newbyteorder('='), copy=False) # the other order of bytes, as in many TIFF files
     if array.ndim == 2: array = array[..., None]
     kind = f'{array.dtype} {array.shape}'
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or not array.size:
