@@ -611,10 +611,13 @@ class ModelRunner:
         def take(rows, columns): return x[..., rows, columns].to(self.device)
         return self._in_tiles(take, len(x), *x.shape[-2:], as_bytes, share)
 
+    @property
+    def _halo(self): return self.model.halo if isinstance(self.model.scale, int) else None # else tiles would end between HR pixels
+
     def _in_tiles(self, take, b, h, w, as_bytes, share): # take: function (rows, columns) -> (B, C', h, w) of a tile
         while True:
             pixels = self.pixels
-            cut = tiles(h, w, self.model.halo, pixels * share / b)
+            cut = tiles(h, w, self._halo, pixels * share / b)
             try: return self._reconstruct_tiles(take, cut, b, h, w, as_bytes)
             except Exception as e: # after this block, what the failed attempt held is free
                 if not _is_out_of_memory(e): raise
@@ -628,7 +631,7 @@ class ModelRunner:
         with self._lock:
             if self.pixels != pixels: return # another thread has done it
             fewer = min(pixels, b * h * w / share) / 2
-            smaller = tiles(h, w, self.model.halo, fewer * share / b)
+            smaller = tiles(h, w, self._halo, fewer * share / b)
             if len(smaller) <= len(cut):
                 raise TSRError(f'{w}x{h} frames: out of memory ({reason}), and the tiles cannot be smaller; close other programs, '
                                'or choose a smaller model, another device or batch=1')
@@ -780,9 +783,6 @@ class Upscaler:
     ): # dict: frames, seconds, fps (of the frames that this call made), width, height
         """Upscale a file; timing, sound and subtitles are kept.
         Raises `TSRError` if a file cannot be read or written, or an option does not fit."""
-        if duration == math.inf: duration = None
-        if not 0 <= start < math.inf or duration is not None and not duration > 0:
-            raise TSRError(f'{src}: start={start}, duration={duration}: give seconds, from 0 on and above 0')
         begun = time.perf_counter()
         plan = self.plan_video(src, dst, scale, size, compare, start, duration, shrink, strict, hdr, deinterlace, fps, **options)
         with tqdm(total=plan.frames, unit='frame', desc=Path(src).name, disable=not progress) as bar:
@@ -798,7 +798,10 @@ class Upscaler:
         src, dst, scale=None, size=None, compare=False, start=0, duration=None, # as in `video`, from here on
         shrink=None, strict=False, hdr='keep', deinterlace='auto', fps=None, **options
     ): # `VideoPlan`
-        "Look at a video and decide how it is upscaled; nothing is written."
+        "Look at a video and decide how it is upscaled; nothing is written. Raises `TSRError` as `video` does."
+        if duration == math.inf: duration = None
+        if not 0 <= start < math.inf or duration is not None and not duration > 0:
+            raise TSRError(f'{src}: start={start}, duration={duration}: give seconds, from 0 on and above 0')
         info, dst = probe(src, fps=fps), check_output(dst, src)
         reading, pixels = _source(src, info, hdr, deinterlace, fps)
         rate = info.fps * (1 + reading.get('field_rate', False))
