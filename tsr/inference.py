@@ -26,11 +26,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
-from inspect import signature
+from inspect import signature, unwrap
 from itertools import chain, islice, pairwise, product
 from numbers import Integral, Real
 from pathlib import Path
-from types import MappingProxyType
+from types import CodeType, FunctionType, MappingProxyType
 from typing import NamedTuple
 
 import cv2
@@ -894,10 +894,25 @@ def _unchanged(src, read, start, duration):
         check_source(src, state)
     return frames()
 
+def _described(code): # str
+    "What a function does, from its code: the same in all processes of one version of Python."
+    constants = [_described(x) if isinstance(x, CodeType) else sorted(map(repr, x)) if isinstance(x, frozenset) else x for x in code.co_consts]
+    return repr((code.co_code, code.co_names, constants))
+
+def _foreign_parts(model): # str, '' for a model of this package
+    "Layers and code of a network that others have defined: neither its arguments nor its tensors tell of an activation."
+    classes = dict.fromkeys(cls for module in model.modules() for cls in type(module).__mro__)
+    classes = [cls for cls in classes if cls.__module__.partition('.')[0] not in ('tsr', 'torch', 'builtins')]
+    if not classes and not isinstance(model, PlainModel): return ''
+    functions = [unwrap(f) for cls in classes for _, f in sorted(vars(cls).items()) if isinstance(f, FunctionType)]
+    layers = re.sub(' at 0x[0-9a-fA-F]+', '', repr(model)) # addresses are others in each process
+    return '\n'.join([layers, *(_described(f.__code__) for f in functions if isinstance(f, FunctionType))])
+
 def _fingerprint(model): # str
-    "What tells models apart: architecture, arguments and weights."
+    "What tells models apart: architecture, arguments and weights; of a network that others have defined, its layers and code too."
     model = original_model(model)
     digest = hashlib.sha256(json.dumps(model.args, sort_keys=True, default=str).encode())
+    digest.update(_foreign_parts(model).encode())
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode() + tensor.detach().cpu().reshape(-1).contiguous().view(torch.uint8).numpy().tobytes())
     return f'{type(model).__name__} {digest.hexdigest()[:12]}'
