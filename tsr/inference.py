@@ -860,8 +860,8 @@ def _choose(name, value, choices):
 def _interlacing(src, deinterlace):
     "`find_interlacing`, where it is asked for; a line says what follows from it."
     _choose('deinterlace', deinterlace, DEINTERLACE)
-    if deinterlace == 'off' or is_sequence(src): return ''
-    order = find_interlacing(src)
+    if deinterlace == 'off': return ''
+    order = '' if is_sequence(src) else find_interlacing(src) # pictures say nothing of fields, and are progressive unless the user knows better
     if order and deinterlace != 'frame':
         rate = 'a frame from each field' if deinterlace == 'field' else 'a frame from each frame; deinterlace="field" makes one from each field'
         warnings.warn(f'{src}: is interlaced, and deinterlaced by bwdif, {rate}; deinterlace="off" leaves it as it is')
