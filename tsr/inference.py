@@ -26,11 +26,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
-from inspect import signature
+from inspect import signature, unwrap
 from itertools import chain, islice, pairwise, product
 from numbers import Integral, Real
 from pathlib import Path
-from types import MappingProxyType
+from types import CodeType, FunctionType, MappingProxyType
 from typing import NamedTuple
 
 import cv2
@@ -278,9 +278,14 @@ def tee_into(
     memory # list-like that each item is appended to
 ): # iterator of the same items
     "Append each item to `memory` on its way."
-    for x in items:
-        memory.append(x)
-        yield x
+    def passed():
+        for x in items:
+            memory.append(x)
+            yield x
+    return _Unshared(passed()) if isinstance(items, _Unshared) else passed()
+
+class _Unshared(chain):
+    "Frames to which nobody writes again, as those of a decoder: they are not copied."
 
 def _codes(x, dtype): return to_uint16(x) if dtype == np.uint16 else to_bytes(x)
 
@@ -346,7 +351,9 @@ def _numbers(x): # array (H, W) or (H, W, C)
     "The numbers of a picture, channels last."
     if isinstance(x, Image.Image):
         if x.mode in ('I', 'F'): raise TSRError(f'a PIL image of mode {x.mode} has no fixed white; convert it to RGB')
-        return np.asarray(x if x.mode in ('RGB', 'RGBA', 'L', 'I;16') else x.convert('RGBA' if x.has_transparency_data else 'RGB'))
+        if x.mode.startswith('I;16'): return np.asarray(x) # of any order of bytes; PIL would clip it to 8 bits
+        mode = 'RGBA' if x.has_transparency_data else x.mode if x.mode == 'L' else 'RGB' # RGB or L may name a transparent colour
+        return np.asarray(x if x.mode == mode else x.convert(mode))
     if torch.is_tensor(x):
         x = x.detach().cpu()
         if x.ndim == 3 and x.shape[0] in (1, 3, 4) and x.shape[2] not in (1, 3, 4): x = x.movedim(0, -1)
@@ -358,6 +365,7 @@ def as_frame(
 ): # uint8, or uint16 if `x` is: array (H, W, 3), or (H, W, 4) with alpha
     "A picture as the upscaler works on it: grey becomes RGB, floats become bytes. TSRError if it is none, or ambiguous."
     array = _numbers(x)
+    array = array.astype(array.dtype.newbyteorder('='), copy=False) # the other order of bytes, as in many TIFF files
     if array.ndim == 2: array = array[..., None]
     kind = f'{array.dtype} {array.shape}'
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or not array.size:
@@ -372,14 +380,15 @@ def as_frame(
     return array.repeat(3, 2) if array.shape[2] == 1 else array
 
 def _as_frames(frames): # iterator of arrays
-    "Each frame by `as_frame`; one picture is a stream of one."
+    "Each frame by `as_frame`, as a copy: whoever gives it may refill its array for the next one. One picture is a stream of one."
     if isinstance(frames, (str, os.PathLike)): raise TSRError(f'{frames}: is a path; Upscaler.video upscales files')
     alone = isinstance(frames, Image.Image)
     if isinstance(frames, np.ndarray): alone = frames.ndim == 2 or frames.ndim == 3 and frames.shape[2] in (1, 3, 4)
     if torch.is_tensor(frames): alone = frames.ndim == 2 or frames.ndim == 3 and {frames.shape[0], frames.shape[2]} & {1, 3, 4}
     for i, frame in enumerate([frames] if alone else frames):
-        try: yield as_frame(frame)
+        try: array = as_frame(frame)
         except TSRError as e: raise TSRError(f'frame {i}: {e}') from None
+        yield array if isinstance(frames, _Unshared) else array.copy('K') # in the same order of memory
 
 # %% ../nbs/25_inference.ipynb #0a42fb40
 def shrunk_size(
@@ -584,7 +593,7 @@ class ModelRunner:
         if self.model.flow_search: # a tile is aligned when its turn comes
             known, center = [], self.model.frames_back
             for window in windows:
-                if in_order: _forget(window, center)
+                if in_order and self.model.center_only: _forget(window, center) # an `align` of one's own may read the flow both ways
                 known.append(self._motion(window))
             align = self._align_window if self.aligns_on is None else self.model.align
             def take(*region): return _stack([align(frames, motion, region) for frames, motion in known]).to(self.device)
@@ -602,10 +611,13 @@ class ModelRunner:
         def take(rows, columns): return x[..., rows, columns].to(self.device)
         return self._in_tiles(take, len(x), *x.shape[-2:], as_bytes, share)
 
+    @property
+    def _halo(self): return self.model.halo if isinstance(self.model.scale, int) else None # else tiles would end between HR pixels
+
     def _in_tiles(self, take, b, h, w, as_bytes, share): # take: function (rows, columns) -> (B, C', h, w) of a tile
         while True:
             pixels = self.pixels
-            cut = tiles(h, w, self.model.halo, pixels * share / b)
+            cut = tiles(h, w, self._halo, pixels * share / b)
             try: return self._reconstruct_tiles(take, cut, b, h, w, as_bytes)
             except Exception as e: # after this block, what the failed attempt held is free
                 if not _is_out_of_memory(e): raise
@@ -619,7 +631,7 @@ class ModelRunner:
         with self._lock:
             if self.pixels != pixels: return # another thread has done it
             fewer = min(pixels, b * h * w / share) / 2
-            smaller = tiles(h, w, self.model.halo, fewer * share / b)
+            smaller = tiles(h, w, self._halo, fewer * share / b)
             if len(smaller) <= len(cut):
                 raise TSRError(f'{w}x{h} frames: out of memory ({reason}), and the tiles cannot be smaller; close other programs, '
                                'or choose a smaller model, another device or batch=1')
@@ -771,9 +783,6 @@ class Upscaler:
     ): # dict: frames, seconds, fps (of the frames that this call made), width, height
         """Upscale a file; timing, sound and subtitles are kept.
         Raises `TSRError` if a file cannot be read or written, or an option does not fit."""
-        if duration == math.inf: duration = None
-        if not 0 <= start < math.inf or duration is not None and not duration > 0:
-            raise TSRError(f'{src}: start={start}, duration={duration}: give seconds, from 0 on and above 0')
         begun = time.perf_counter()
         plan = self.plan_video(src, dst, scale, size, compare, start, duration, shrink, strict, hdr, deinterlace, fps, **options)
         with tqdm(total=plan.frames, unit='frame', desc=Path(src).name, disable=not progress) as bar:
@@ -789,7 +798,10 @@ class Upscaler:
         src, dst, scale=None, size=None, compare=False, start=0, duration=None, # as in `video`, from here on
         shrink=None, strict=False, hdr='keep', deinterlace='auto', fps=None, **options
     ): # `VideoPlan`
-        "Look at a video and decide how it is upscaled; nothing is written."
+        "Look at a video and decide how it is upscaled; nothing is written. Raises `TSRError` as `video` does."
+        if duration == math.inf: duration = None
+        if not 0 <= start < math.inf or duration is not None and not duration > 0:
+            raise TSRError(f'{src}: start={start}, duration={duration}: give seconds, from 0 on and above 0')
         info, dst = probe(src, fps=fps), check_output(dst, src)
         reading, pixels = _source(src, info, hdr, deinterlace, fps)
         rate = info.fps * (1 + reading.get('field_rate', False))
@@ -816,7 +828,7 @@ class Upscaler:
                 yield frame.image
         source = prefetch(shrunk(images(), shrink))
         if compare: source = tee_into(source, lr)
-        for image in self.frames(source, size=size):
+        for image in self.frames(_Unshared(source), size=size):
             yield Frame(side_by_side(lr.popleft(), image) if compare else image, times.popleft())
 
 def _split_alpha(frames, alphas):
@@ -848,8 +860,8 @@ def _choose(name, value, choices):
 def _interlacing(src, deinterlace):
     "`find_interlacing`, where it is asked for; a line says what follows from it."
     _choose('deinterlace', deinterlace, DEINTERLACE)
-    if deinterlace == 'off' or is_sequence(src): return ''
-    order = find_interlacing(src)
+    if deinterlace == 'off': return ''
+    order = '' if is_sequence(src) else find_interlacing(src) # pictures say nothing of fields, and are progressive unless the user knows better
     if order and deinterlace != 'frame':
         rate = 'a frame from each field' if deinterlace == 'field' else 'a frame from each frame; deinterlace="field" makes one from each field'
         warnings.warn(f'{src}: is interlaced, and deinterlaced by bwdif, {rate}; deinterlace="off" leaves it as it is')
@@ -882,10 +894,25 @@ def _unchanged(src, read, start, duration):
         check_source(src, state)
     return frames()
 
+def _described(code): # str
+    "What a function does, from its code: the same in all processes of one version of Python."
+    constants = [_described(x) if isinstance(x, CodeType) else sorted(map(repr, x)) if isinstance(x, frozenset) else x for x in code.co_consts]
+    return repr((code.co_code, code.co_names, constants))
+
+def _foreign_parts(model): # str, '' for a model of this package
+    "Layers and code of a network that others have defined: neither its arguments nor its tensors tell of an activation."
+    classes = dict.fromkeys(cls for module in model.modules() for cls in type(module).__mro__)
+    classes = [cls for cls in classes if cls.__module__.partition('.')[0] not in ('tsr', 'torch', 'builtins')]
+    if not classes and not isinstance(model, PlainModel): return ''
+    functions = [unwrap(f) for cls in classes for _, f in sorted(vars(cls).items()) if isinstance(f, FunctionType)]
+    layers = re.sub(' at 0x[0-9a-fA-F]+', '', repr(model)) # addresses are others in each process
+    return '\n'.join([layers, *(_described(f.__code__) for f in functions if isinstance(f, FunctionType))])
+
 def _fingerprint(model): # str
-    "What tells models apart: architecture, arguments and weights."
+    "What tells models apart: architecture, arguments and weights; of a network that others have defined, its layers and code too."
     model = original_model(model)
     digest = hashlib.sha256(json.dumps(model.args, sort_keys=True, default=str).encode())
+    digest.update(_foreign_parts(model).encode())
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode() + tensor.detach().cpu().reshape(-1).contiguous().view(torch.uint8).numpy().tobytes())
     return f'{type(model).__name__} {digest.hexdigest()[:12]}'

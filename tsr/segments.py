@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .core import TSRError, first_line, prefetch, run_lock, write_json
+from .pictures import find_sequence, is_sequence
 from .video import CONTAINERS, check_output, join_videos, probe, read_frames, write_frames
 
 # %% ../nbs/24a_segments.ipynb #24a5e906
@@ -46,15 +47,20 @@ def plan_segments(
 
 # %% ../nbs/24a_segments.ipynb #24a5e909
 def source_state(
-    path # of a video
-): # what changes when it is written to, or None if it has gone
-    "What to compare before and after a file is read."
-    try: stat = os.stat(path)
-    except OSError: return None
-    return stat.st_size, stat.st_mtime_ns
+    path # of a video, or of numbered pictures
+): # (bytes, nanoseconds): what changes when it is written to, or None if it has gone
+    "What to compare before and after a file is read; of numbered pictures, size and time of each, since their folder may hold the result too."
+    try: stats = [os.stat(file) for file in _files(path)]
+    except (OSError, TSRError): return None
+    return sum(stat.st_size for stat in stats), sum(stat.st_mtime_ns for stat in stats) # not the latest: one may be replaced by an older one
+
+def _files(path): # list of paths
+    if not is_sequence(path): return [path]
+    found = find_sequence(path)
+    return [found.pattern % i for i in range(found.first, found.first + found.length)]
 
 def check_source(
-    path, # of a video
+    path, # of a video, or of numbered pictures
     state # of `source_state`, before it was read
 ):
     "Raise `TSRError` if a file has been written to or replaced; one that was deleted is still read to its end."

@@ -155,9 +155,9 @@ def source_options(
     s # `UpscaleSettings`
 ): # dict of options of `read_frames`
     "How the frames of the source are read for showing them: 8 bits, deinterlaced and tone-mapped as in the result."
-    if is_sequence(s.video): return dict(fps=s.fps)
-    order = '' if s.deinterlace == 'off' else find_interlacing(s.video)
     forced = 'tff' if s.deinterlace == 'frame' else ''
+    if is_sequence(s.video): return dict(fps=s.fps, deinterlace=forced)
+    order = '' if s.deinterlace == 'off' else find_interlacing(s.video)
     return dict(deinterlace=order or forced, tonemap=s.hdr == 'tonemap' and bool(probe(s.video).pixels.hdr))
 
 # %% ../nbs/28a_upscaling.ipynb #a8ea9a45

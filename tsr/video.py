@@ -409,7 +409,7 @@ def _uniform(frames, fps, start, dst):
     for i, frame in enumerate(frames):
         if not isinstance(frame, Frame):
             if fps is None: raise TSRError(f'{dst}: the frames are bare arrays, which have no times; give fps')
-            frame = Frame(frame, start + i / fps)
+            frame = Frame(np.array(frame, order='C'), start + i / fps) # a copy: whoever gives bare arrays may refill one, and some frames wait
         image, shown = np.ascontiguousarray(frame.image), _seconds(frame.time)
         if image.dtype not in (np.uint8, np.uint16) or image.ndim != 3 or image.shape[2] not in (3, 4):
             raise TSRError(f'{dst}: frame {i} is {image.dtype} {image.shape}; give uint8 or uint16 (height, width, 3 or 4)')
@@ -521,7 +521,7 @@ def _copied_rate(path, start=0, step=0):
 
 def write_frames(
     dst,              # the file to write: a name with a suffix in `CONTAINERS`
-    frames,           # iterable of `Frame`, or of arrays with `fps`: uint8 or uint16 (H, W, 3 or 4)
+    frames,           # iterable of `Frame`, each with an image of its own, or of arrays with `fps`: uint8 or uint16 (H, W, 3 or 4)
     fps=None,         # frames per second of bare arrays, from 0.0001 to 90000 or less, as the file allows; a `Frame` has its own time
     source=None,      # file whose sound, subtitles, chapters, metadata and colour tags are copied
     crf=18,           # quality: 0 (best) .. 51; ProRes, FFV1, GIF and PNG have none
