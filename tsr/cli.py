@@ -370,6 +370,7 @@ def upscale(
 def _say_fps_unused(paths, fps):
     "One line if --fps does not apply to some inputs."
     if not (timed := [p for p in paths if not is_sequence(p)]): return
+    warnings.filterwarnings('ignore', '.*: fps=.* is ignored') # as `Upscaler.video` says of each
     more = f', and {len(timed) - 1} more' if len(timed) > 1 else ''
     typer.echo(f'tsr: {timed[0]}{more}: --fps {fps:g} is ignored, since a video has times of its own; it is for numbered pictures', err=True)
 

@@ -879,6 +879,7 @@ def _source(src, info, hdr='keep', deinterlace='auto', fps=None): # dict of opti
     if is_sequence(src):
         reading |= dict(fps=fps)
         if fps is None: warnings.warn(f'{src}: pictures have no frame rate, 25 per second are assumed; give fps (tsr upscale --fps)')
+    elif fps is not None: warnings.warn(f'{src}: fps={fps} is ignored, since a video has times of its own; it is for numbered pictures')
     return reading, pixels
 
 def _without_streams(src, dst, info): # None: the source of nothing but frames
