@@ -53,7 +53,7 @@ from .model import SRModel, align_on_cpu
 from .motion import Motion, compose_flow, frame_luma, invert_flow, optical_flow, search_flow
 from .pictures import find_sequence, is_sequence
 from .pixels import ToArray
-from .resample import _KERNEL_OF, CLIP_DEGRADATIONS, DEGRADATIONS, low_resolution_frames, parse_degradation, to_float
+from .resample import CLIP_DEGRADATIONS, DEGRADATION_KERNELS, DEGRADATIONS, low_resolution_frames, parse_degradation, to_float
 from .samples import PHOTO_FPS, PHOTO_FRAMES, photo_frames
 from .video import frame_times, probe, read_frames
 
@@ -281,7 +281,7 @@ def _is_built_in(name, function): # bool
     inner = _inner(function)
     if inspect.getmodule(inner) is not inspect.getmodule(low_resolution_frames): return False
     if inner is function: return function.__name__ == name
-    return not function.args and function.keywords == dict(kernel=_KERNEL_OF.get(name))
+    return not function.args and function.keywords == dict(kernel=DEGRADATION_KERNELS.get(name))
 
 def _own_functions(
     downscale # as in `parse_degradation`
