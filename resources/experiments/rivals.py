@@ -181,7 +181,7 @@ class SOFVSR(Luma):
         return self.SR['body'](torch.cat(cube, 1))[..., :2 * h, :2 * w]
 
 TITLES = dict(bicubic='bicubic', lanczos4='Lanczos', linear='best linear filter', fsrcnnx_8='FSRCNNX 8', fsrcnnx_16='FSRCNNX 16',
-              artcnn_c4f16='ArtCNN C4F16', artcnn_c4f32='ArtCNN C4F32', vespcn_stacked='VESPCN without motion compensation',
+              artcnn_c4f16='ArtCNN C4F16', artcnn_c4f32='ArtCNN C4F32', vespcn_stacked='VESPCN, stacked frames',
               imdn_x2='IMDN', sofvsr_x2='SOF-VSR', small='TSRCNN_small, our training', original='TSRCNN_small, original')
 NETWORKS = dict(fsrcnnx_8=lambda: FSRCNNX(8), fsrcnnx_16=lambda: FSRCNNX(16), artcnn_c4f16=lambda: ArtCNN(16), artcnn_c4f32=lambda: ArtCNN(32),
                 vespcn_stacked=VESPCN, imdn_x2=IMDN, sofvsr_x2=SOFVSR)
