@@ -19,11 +19,10 @@ from tsr.training import MultiTrainer, TrainConfig
 WEIGHTS = Path(__file__).resolve().parents[1]/'results'/'gpu'/'weights'
 VALIDATION = 'cups', 'dashcam_1', 'davis_horsejump-high', 'street_1', 'uav_car16' # as in gpu/frames.py
 REAL = 'area:3+bicubic:3+area,h264:4+bicubic,h264:2+mpeg4-4:1+mpeg4-8:1+area,noise-3:1+area,noise-3,h264-23:1+jpeg-70:1'
-BILINEAR = dict(sampling='bilinear')
-EIGHT = dict(frames_back=4, frames_forward=4, phases=0) | BILINEAR
 # name: weights it begins with, the arguments that are new, its downscale
 RECIPES = {
-    'default': ('continued/default', {}, REAL),
+    # more neighbours in place of the sampling phases, at the same GMAC, and bilinear sampling, which is quicker
+    'default': ('continued/default', dict(frames_back=4, frames_forward=4, phases=0, sampling='bilinear'), REAL),
     'default@area': ('continued/default@area', {}, 'area'),
     'default@bicubic': ('continued/default@bicubic', {}, 'bicubic'),
     'heavy': ('continued/heavy', {}, REAL),
@@ -32,15 +31,8 @@ RECIPES = {
     'light': ('continued/light', {}, REAL),
     'light@area': ('light@area', {}, 'area'),
     'light@bicubic': ('light@area', {}, 'bicubic'),
-    # not in the package: bilinear sampling, which is quicker, and for default two more neighbours in place of the sampling phases, at the same GMAC
-    'default-8': ('continued/default', EIGHT, REAL),
-    'default-8@area': ('continued/default@area', EIGHT, 'area'),
-    'default-8@bicubic': ('continued/default@bicubic', EIGHT, 'bicubic'),
-    'light-bilinear': ('continued/light', BILINEAR, REAL),
-    'light-bilinear@area': ('light@area', BILINEAR, 'area'),
-    'light-bilinear@bicubic': ('light@area', BILINEAR, 'bicubic'),
-    'heavy-8@bicubic': ('longer/heavy@bicubic', dict(frames_back=4, frames_forward=4), 'bicubic'),
 }
+RATES = {'default': 8e-4} # other learning rates than usual
 
 def begin(
     name, # in `RECIPES`
@@ -63,7 +55,6 @@ def train(
     folders, # of clips and photographs
     run, # folder of the training, resumed if it exists
     steps, # of the optimizer
-    rate, # the learning rate
     patch # LR pixels along an edge
 ): # path of the weights, averaged over the last steps
     "Train, or go on."
@@ -73,10 +64,20 @@ def train(
     if not steps: return first
     shape = load_model(first)
     config = TrainConfig(model=str(first), frames_back=shape.frames_back, frames_forward=shape.frames_forward, patch=patch,
-                         downscale=RECIPES[name][2], patches_per_window=8, loss='CharbonnierY', learning_rate=rate, ema=.999,
+                         downscale=RECIPES[name][2], patches_per_window=8, loss='CharbonnierY', learning_rate=RATES.get(name, 1.5e-3), ema=.999,
                          steps=steps, precision='bf16', validation=.05, validation_frames=8, save_minutes=4, cache_gb=40, seed=1)
     MultiTrainer(clips, config, run).train(resume=(run/'config.json').exists())
     return run/'last.safetensors' # chosen by nobody: the validation clips are few, and the schedule ends here
+
+def with_history(
+    weights, # path, after the training
+    first, # and before it
+    to # file to write
+):
+    "Write weights with what they began with in their header, in place of a path."
+    net, before = load_model(weights), load_model(first).provenance
+    config = net.provenance['config'] | dict(model=before['start'])
+    save_model(net, to, **net.provenance | dict(config=config, begun_from=before))
 
 def score(folder, models, table=None):
     "Print the gains on the clips that were held out, and write them to a table."
@@ -94,18 +95,19 @@ def main():
     parser.add_argument('folder', nargs='+')
     parser.add_argument('--run', type=Path, default=Path('runs/finetune'))
     parser.add_argument('--steps', type=int, default=10_000)
-    parser.add_argument('--rate', type=float, default=1.5e-3, help='learning rate')
     parser.add_argument('--patch', type=int, default=64)
     parser.add_argument('--to', type=Path, help='file that the weights are copied to; the run is deleted then; of score: table of the gains')
     parser.add_argument('--models', nargs='*')
     args = parser.parse_args()
     if args.name == 'score': score(args.folder, args.models, args.to)
     else:
-        weights = train(args.name, args.folder, args.run, args.steps, args.rate, args.patch)
+        weights = train(args.name, args.folder, args.run, args.steps, args.patch)
         if args.to:
             args.to.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(weights, args.to)
+            first = args.run.parent/f'{args.run.name}_start.safetensors'
+            if weights == first: shutil.copyfile(weights, args.to)
+            else: with_history(weights, first, args.to)
             shutil.rmtree(args.run, ignore_errors=True)
-            (args.run.parent/f'{args.run.name}_start.safetensors').unlink()
+            first.unlink()
 
 if __name__ == '__main__': main()

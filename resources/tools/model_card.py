@@ -30,7 +30,7 @@ TEXT = """<!-- made by resources/tools/model_card.py: change it there -->
 
 {models}
 
-GMAC: billions of multiply-adds of the network for a frame from 360p to 720p; the optical flow comes on top. *Steps*: of the first training and of its continuation, on a GPU or a CPU, as `resources/results/gpu/README.md` and each header say.
+GMAC: billions of multiply-adds of the network for a frame from 360p to 720p; the optical flow comes on top. *Steps*: of the first training and of those that went on with its weights, on a GPU or a CPU, as `resources/results/gpu/README.md` and each header say.
 
 **Gain over bicubic** in luma, dB, mean over ten test clips that were not used for training or selection, by how the low resolution was made (`h264-23`: area, then x264 at CRF 23; {frames}). Their intervals, worst clips and other metrics: `nbs/05_evaluation.ipynb`; `nbs/09_benchmarks.ipynb` has every frame of area and bicubic, beside networks of others.
 
@@ -55,15 +55,15 @@ def describe(name): # dict, a row
     model = load_model(name)
     network, kind = name.split('@')[0], name[len(name.split('@')[0]):]
     known, args = model.provenance, model.args
-    before = known.get('begun_from', known if 'start' in known else {}).get('steps', 0)
-    after = known['steps'] if 'begun_from' in known or 'start' not in known and 'steps' in known else 0
+    steps, training = [], known
+    while training: steps, training = [training.get('steps', 0), *steps], training.get('begun_from')
     with FlopCounterMode(display=False) as count, torch.inference_mode(): model(torch.rand(1, model.align_channels, 360, 640))
     cost = summary(model)['multiply-adds'].sum() / 1e9 or count.get_total_flops() / 2e9 # a filter without layers has no summary
     shape = f"{args['features']} features, {args['blocks']} blocks" if 'features' in args else ''
     use = dict(linear='least-squares 9x9 filter, one for each output phase: the baseline', small="the report's TSRCNN_small, for comparison").get(network, USES[kind])
     frames = f'{model.frames_back} + 1 + {model.frames_forward}'
     return dict(model=f'`{name}`', architecture=f'{type(model).__name__} {shape}'.strip(), frames=frames, parameters=f'{sum(p.numel() for p in model.parameters()):,}',
-                GMAC=f'{cost:.1f}', steps=' + '.join(f'{n:,}' for n in (before, after) if n), **{'made for': use})
+                GMAC=f'{cost:.1f}', steps=' + '.join(f'{n:,}' for n in steps if n), **{'made for': use})
 
 RESULTS = ROOT/'resources'/'results'
 
