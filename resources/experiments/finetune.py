@@ -14,7 +14,7 @@ import torch
 from tsr.data import find_videos
 from tsr.evaluation import evaluate
 from tsr.model import create_model, load_model, save_model
-from tsr.training import MultiTrainer, TrainConfig
+from tsr.training import MultiTrainer, TrainConfig, git_commit
 
 WEIGHTS = Path(__file__).resolve().parents[1]/'results'/'gpu'/'weights'
 VALIDATION = 'cups', 'dashcam_1', 'davis_horsejump-high', 'street_1', 'uav_car16' # as in gpu/frames.py
@@ -86,7 +86,7 @@ def score(folder, models, table=None):
     for downscale in ('area', 'bicubic', 'h264-18', 'h264-23', 'h264-28', 'mpeg4-5', 'area,noise-3'):
         found = evaluate(dict(text.split('=', 1) if '=' in text else (Path(text).stem, text) for text in models), clips, 10, baselines=['bicubic'], downscale=downscale, precision='float32', progress=False)
         print(downscale, found.pivot(index='model', columns='video', values='gain_psnr_y').assign(mean=lambda t: t.mean(1)).round(3).to_string(), sep='\n', flush=True)
-        rows.append(found[['model', 'video', 'gain_psnr_y']].assign(downscale=downscale))
+        rows.append(found[['model', 'video', 'gain_psnr_y']].assign(downscale=downscale, commit=git_commit()))
     if table: pd.concat(rows).round(4).to_csv(table, index=False)
 
 def main():
