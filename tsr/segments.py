@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .core import TSRError, first_line, prefetch, run_lock, write_json
+from .core import TSRError, first_line, name_beside, prefetch, run_lock, write_json
 from .pictures import find_sequence, is_sequence
 from .video import CONTAINERS, check_output, join_videos, probe, read_frames, write_frames
 
@@ -91,7 +91,7 @@ def segments_folder(
     dst # path of a result
 ): # `Path`
     "Where the segments of a result are kept until it is complete."
-    return Path(dst).parent/f'.{Path(dst).name}.segments'
+    return name_beside(dst, '.', '.segments')
 
 def _finished(folder): # dict: number of a segment -> its note
     "The segments that are complete."
