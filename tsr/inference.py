@@ -45,7 +45,7 @@ from .codecs import LARGE_FRAME, check_codec, pick_codec
 from .core import TSRError, first_line, ordered_map, prefetch, without_tf32
 from .data import stream_windows
 from .model import TSRCNN, Interpolation, PlainModel, SRModel, align_on_cpu, load_model
-from .motion import DeviceMotion, Motion, frame_luma, pair_flow, upload
+from .motion import DeviceMotion, Motion, frame_luma, invert_flow, pair_flow, upload
 from .network import AlignedNet, TSRNet, pixel_shuffle
 from .pictures import is_sequence
 from .pixels import Pixels
@@ -449,27 +449,27 @@ def _now(function, *args): # `Future`
     done.set_result(function(*args))
     return done
 
-def _moving(frames, search, submit, device=None): # iterator of `_Moving`
+def _moving(frames, search, submit, device=None, both=True): # iterator of `_Moving`
     "Each frame of a stream with its motion, searched for once on the CPU, and brought to `device` where one is given."
     before = None
     for image in frames:
         luma = frame_luma(_floats(image))
-        pair = None if before is None else submit(_pair_flow_on, device, before, luma, search)
+        pair = None if before is None else submit(_pair_flow_on, device, before, luma, search, both)
         yield _Moving(image, luma if device is None else upload(luma, device), pair)
         before = luma
 
-def _pair_flow_on(device, *args):
+def _pair_flow_on(device, luma, following, search, both):
     "`pair_flow`, on a device."
-    pair = pair_flow(*args)
+    pair = pair_flow(luma, following, search, both=both)
     return pair if device is None else pair and tuple(upload(flow, device) for flow in pair)
 
 def _forget(
     window, # list of `_Moving`, of which all windows before have been used
     center # index of the frame that is enlarged
 ):
-    "Of the flow between frames up to the center, only the way back is ever needed again; the other is 66 MB at 4K."
+    "Of the flow between frames up to the center, only the way back is ever needed again, and between the others not yet; one is 66 MB at 4K."
     for frame in window[1:center + 1]:
-        if frame.pair and (flow := frame.pair.result()): frame.pair = _now(tuple, (None, flow[1]))
+        if frame.pair and (flow := frame.pair.result()): frame.pair = _now(tuple, (None, invert_flow(flow[0]) if flow[1] is None else flow[1]))
 
 def _motion(
     window, # list of frames or of `_Moving`; at the ends of a stream one is repeated
@@ -547,7 +547,7 @@ class ModelRunner:
 
     def _stream_on_cpu(self, frames, reconstruct, parallel):
         if not parallel:
-            yield from chain.from_iterable(map(reconstruct, _batched(self._windows(frames, _now), self.batch)))
+            yield from chain.from_iterable(map(reconstruct, _batched(self._windows(frames, _now, both=not self.model.center_only), self.batch)))
             return
         with thread_pool(self.threads) as pool:
             batches = _batched(self._windows(frames, pool.submit), self.batch)
@@ -569,9 +569,9 @@ class ModelRunner:
                 return
             for batch in _batched(_read_ahead(windows, 2 * size), size): yield from self.run(batch, as_bytes, in_order=True)
 
-    def _windows(self, frames, submit): # iterator of lists of frames, or of `_Moving` where the model wants motion
+    def _windows(self, frames, submit, both=True): # iterator of lists of frames, or of `_Moving` where the model wants motion
         if not self.model.center_only: frames = map(_floats, frames) # once, and not in each window
-        if self.model.flow_search: frames = _moving(frames, self.model.flow_search, submit, self.aligns_on)
+        if self.model.flow_search: frames = _moving(frames, self.model.flow_search, submit, self.aligns_on, both)
         return stream_windows(frames, self.model.frames_back, self.model.frames_forward)
 
     @torch.inference_mode()

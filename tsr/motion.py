@@ -143,14 +143,15 @@ def flow_error(
 def pair_flow(
     luma, following, # float32 (h, w) in [0, 1], luma of a frame and of the next one
     search=optical_flow, # as in `search_flow`
-    threshold=SCENE_CHANGE_THRESHOLD # of `flow_error`, above which a scene ends between them
-): # (forward, backward), float32 (h, w, 2); None if a scene ends between them
+    threshold=SCENE_CHANGE_THRESHOLD, # of `flow_error`, above which a scene ends between them
+    both=True # False: the way back is left out; `invert_flow` finds it later
+): # (forward, backward or None), float32 (h, w, 2); None if a scene ends between them
     "The flow from a frame to the next and back, from one search. Raises `TSRError` unless they are floats and of one size."
     _check('luma', luma, _FLOATS, None, None)
     _check('following', following, _FLOATS, *luma.shape)
     if np.array_equal(luma, following): return (np.zeros((*luma.shape, 2), np.float32),) * 2
     forward = search_flow(luma, following, search)
-    return None if flow_error(luma, following, forward) > threshold else (forward, invert_flow(forward))
+    return None if flow_error(luma, following, forward) > threshold else (forward, invert_flow(forward) if both else None)
 
 # %% ../nbs/06_motion.ipynb #0f752068
 class Motion:
