@@ -16,6 +16,7 @@ import platform
 import queue
 import re
 import shutil
+import sys
 import threading
 import time
 import warnings
@@ -277,7 +278,7 @@ def prefetch(
             yield item
     finally:
         gone.set()
-        thread.join()
+        if not sys.is_finalizing(): thread.join() # as the interpreter ends, which closes generators in a cycle last, threads stand still and would be waited for in vain
 
 # %% ../nbs/20_core.ipynb #c3c65a12
 def ordered_map(
