@@ -278,7 +278,7 @@ def prefetch(
             yield item
     finally:
         gone.set()
-        if not sys.is_finalizing(): thread.join() # as the interpreter ends, which closes generators in a cycle last, threads stand still and would be waited for in vain
+        if not sys.is_finalizing(): thread.join() # when the interpreter ends, it stops threads before it closes generators in cycles
 
 # %% ../nbs/20_core.ipynb #c3c65a12
 def ordered_map(
